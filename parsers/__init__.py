@@ -1,0 +1,32 @@
+"""parsers: one file per kind of artefact, and here the explicit list of them.
+
+To add one: write `parsers/<family>/<name>.py` with a value `PARSER`, add one line below, add its contract sample
+in tests/parsers/samples. docs/how-to/add-a-parser.md walks through it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+
+from shellcase.model import Parser
+
+MODULES: tuple[str, ...] = (
+    "parsers.eventlog.evtx",
+    "parsers.exchange.httpproxy",
+    "parsers.exchange.ecp_server",
+    "parsers.exchange.oabgenerator",
+    "parsers.iis.w3c",
+    "parsers.memory.minidump",
+    "parsers.ntfs.mft",
+    "parsers.ntfs.usnjrnl",
+    "parsers.registry.hive",
+    "parsers.web.compiled",
+    "parsers.web.page",
+)
+
+
+@cache
+def load() -> tuple[Parser, ...]:
+    """Every parser, in the order of the list."""
+    return tuple(import_module(name).PARSER for name in MODULES)
