@@ -1,0 +1,48 @@
+# Everything a person types. Needs Python 3.11+ with venv, make and git; each target makes what it needs.
+PYTHON ?= python3
+ifeq ($(OS),Windows_NT)
+BIN := .venv/Scripts
+else
+BIN := .venv/bin
+endif
+READY := .venv/ready
+
+.PHONY: demo test test-all lint bench fixtures fixtures-check wheel lock clean
+
+$(READY): requirements/dev.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-deps -r requirements/dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $(READY)
+
+demo: $(READY)  ## the bundled image of a compromised server, to a report in build/demo
+	$(BIN)/shellcase demo --case build/demo --clobber
+
+test: $(READY)  ## the whole suite but the long referee runs
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(READY)  ## all readers on all records, both images, freshly seeded fixtures
+	$(BIN)/python -m pytest -m slow
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+bench: $(READY)  ## timings beside a peer, in the same run
+	$(BIN)/python -m bench
+
+fixtures: $(READY)  ## rebuild the images and their truth (needs root, ntfs-3g, faketime, ewf-tools, qemu-utils)
+	$(BIN)/python -m fixtures.build EX01
+	$(BIN)/python -m fixtures.build EX02
+
+fixtures-check: $(READY)  ## rebuild and compare byte for byte
+	$(BIN)/python -m fixtures.build EX01 --check
+	$(BIN)/python -m fixtures.build EX02 --check
+
+wheel: $(READY)
+	$(BIN)/python -m build --wheel --no-isolation
+
+clean:
+	rm -rf build dist .venv

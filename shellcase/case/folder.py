@@ -1,0 +1,237 @@
+"""One case folder: opening, resuming, and every write into it."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from shellcase.case.journal import Audit, Journal, Numbers
+from shellcase.case.objects import ObjectStore, StoredObject, hash_only
+from shellcase.clean import cell
+from shellcase.errors import UsageError
+from shellcase.model import Item, Missing
+
+_BATCH = 256
+
+
+class CaseMeta(msgspec.Struct, frozen=True, kw_only=True):
+    """case.json: what people say about the case, and what it was made from. No clock, no machine."""
+
+    schema: str = "shellcase.case/1"
+    case_number: str = ""
+    title: str = ""
+    examiner: str = ""
+    organisation: str = ""
+    report_date: str = ""
+    second_zone: str = ""
+    profile: str = "exchange"
+    fingerprints: tuple[str, ...] = ()
+    version: str = ""
+
+
+class Case:
+    """A case folder that is open for work. `done(stage)` tells which stages an earlier run finished."""
+
+    def __init__(self, root: Path, meta: CaseMeta) -> None:
+        self.root, self.meta = root, meta
+        self.data = root / "data"
+        self.evidence, self.work, self.reports = self.data / "evidence", self.data / "work", self.data / "reports"
+        self.shards = self.work / "shards"
+        self.run_name = f"{len(list((self.work / 'runs').glob('[0-9]*'))) + 1:04d}"
+        self._store = ObjectStore(self.evidence)
+        self._audit = Audit(self.data / "audit.jsonl", meta.case_number)
+        self._numbers = Numbers(self.data / "numbers.jsonl")
+        self._journal = Journal(self.work / "collect.jsonl")
+        self._waiting: list[Item | Missing] = []
+        self._known: dict[str, Item] = {}
+
+    # -- making, opening, resuming --------------------------------------------------------------------------------
+
+    @classmethod
+    def create(cls, root: Path, meta: CaseMeta) -> Case:
+        """Make a new folder; UsageError when something is in the way."""
+        if root.exists() and any(root.iterdir()):
+            raise UsageError("the case folder exists already", str(root), "choose another --case, or add --clobber")
+        (root / "data" / "work" / "runs").mkdir(parents=True, exist_ok=True)
+        case = cls(root, meta)
+        case.write_json("case.json", meta)
+        case._begin()
+        return case
+
+    @classmethod
+    def open(cls, root: Path) -> Case:
+        """Open a case for its next stage; UsageError when it is none."""
+        path = root / "data" / "case.json"
+        if not path.is_file():
+            raise UsageError("this is no case folder", str(root), "give a folder that `shellcase run` or `collect` made")
+        try:
+            meta = msgspec.json.decode(path.read_bytes(), type=CaseMeta)
+        except msgspec.DecodeError as error:
+            raise UsageError(f"case.json cannot be read: {error}", str(path), "restore it from a copy") from error
+        case = cls(root, meta)
+        case._begin()
+        return case
+
+    def _begin(self) -> None:
+        (self.work / "runs" / self.run_name).mkdir(parents=True, exist_ok=True)
+        self._journal.mend()
+        self._store.sweep()
+        for line in self._journal.lines():
+            with contextlib.suppress(msgspec.ValidationError):
+                item = msgspec.json.decode(line, type=Item)
+                self._known[item.artifact_id] = item
+
+    @staticmethod
+    def move_aside(root: Path) -> Path:
+        """For --clobber: rename an existing folder, never delete it, never touch a sealed one."""
+        if (root / "seal").exists():
+            raise UsageError("the case is sealed", str(root), "choose another --case folder")
+        number = 1
+        while (target := root.with_name(f"{root.name}.moved-{number}")).exists():
+            number += 1
+        return root.rename(target)
+
+    # -- stages ---------------------------------------------------------------------------------------------------
+
+    def done(self, stage: str) -> bool:
+        """Whether an earlier run finished this stage."""
+        return (self.work / "stages" / stage).exists()
+
+    def finish(self, stage: str) -> None:
+        """Mark a stage as done."""
+        path = self.work / "stages" / stage
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("done\n", encoding="ascii")
+
+    # -- audit and numbers ----------------------------------------------------------------------------------------
+
+    def audit(self, op: str, **fields: str | int) -> None:
+        """One line of the hash-chained log."""
+        self._audit.write(self.run_name, datetime.now(UTC).isoformat(timespec="milliseconds"), op, fields)
+
+    def number(self, kind: str, key: str) -> str:
+        """A display number, given once."""
+        return self._numbers.give(kind, key)
+
+    def item_number(self, artifact_id: str) -> str:
+        """ITEM-000001, given once."""
+        return self.number("ITEM", artifact_id)
+
+    # -- collection -----------------------------------------------------------------------------------------------
+
+    def put(self, chunks: Iterable[bytes], cls: str) -> StoredObject:
+        """Store the bytes of an artefact."""
+        return self._store.put(chunks, cls)
+
+    def hash_only(self, chunks: Iterable[bytes]) -> StoredObject:
+        """Digests of an artefact that stays in the source."""
+        return hash_only(chunks)
+
+    def known(self, artifact_id: str) -> Item | None:
+        """The item, if an earlier run collected it and its object is still there."""
+        item = self._known.get(artifact_id)
+        if item is None or (item.object is not None and not (self.evidence / item.object).exists()):
+            return None
+        return item
+
+    def collected(self, item: Item) -> None:
+        """Record an artefact; its line becomes durable after its bytes, in batches."""
+        self._known[item.artifact_id] = item
+        self._wait(item)
+
+    def missing(self, missing: Missing) -> None:
+        """Record an attempt that took nothing."""
+        self._wait(missing)
+
+    def _wait(self, entry: Item | Missing) -> None:
+        self._waiting.append(entry)
+        if len(self._waiting) >= _BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Make bytes durable, then their lines."""
+        self._store.sync()
+        if self._waiting:
+            self._journal.append(*self._waiting)
+            self._waiting.clear()
+
+    def finish_collection(self) -> None:
+        """Write collected.jsonl, not_collected.jsonl and files.csv from the journal, in order of number and path."""
+        self.flush()
+        items: dict[str, Item] = {}
+        missing: dict[tuple[str, ...], Missing] = {}
+        for line in self._journal.lines():
+            try:
+                item = msgspec.json.decode(line, type=Item)
+                items[item.artifact_id] = item
+            except msgspec.ValidationError:
+                entry = msgspec.json.decode(line, type=Missing)
+                missing[entry.source, entry.definition, entry.volume, entry.path] = entry
+        ordered = sorted(items.values(), key=lambda i: i.item)
+        self._write_lines("evidence/collected.jsonl", ordered)
+        self._write_lines("evidence/not_collected.jsonl", [missing[k] for k in sorted(missing)])
+        self.write_bytes("evidence/files.csv", _files_csv(ordered))
+        self.finish("collect")
+
+    def items(self) -> Iterator[Item]:
+        """Every collected artefact."""
+        for line in Journal(self.evidence / "collected.jsonl").lines():
+            yield msgspec.json.decode(line, type=Item)
+
+    def not_collected(self) -> Iterator[Missing]:
+        """Every attempt that took nothing."""
+        for line in Journal(self.evidence / "not_collected.jsonl").lines():
+            yield msgspec.json.decode(line, type=Missing)
+
+    # -- files ----------------------------------------------------------------------------------------------------
+
+    def write_source(self, source_id: str, record: msgspec.Struct) -> None:
+        """What is known of one source: `evidence/sources/SRC-01.json`."""
+        self.write_json(f"evidence/sources/{source_id}.json", record)
+
+    def write_json(self, name: str, value: object) -> Path:
+        """A JSON file below data/, sorted keys, readable, written whole or not at all."""
+        return self.write_bytes(name, msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=1) + b"\n")
+
+    def write_bytes(self, name: str, content: bytes) -> Path:
+        """A file below data/, written under another name and renamed."""
+        path = self.data / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(path.name + ".part")
+        with part.open("wb") as fh:
+            fh.write(content)
+            fh.flush()
+            os.fsync(fh.fileno())
+        part.replace(path)
+        return path
+
+    def _write_lines(self, name: str, values: Iterable[object]) -> None:
+        encode = msgspec.json.Encoder(order="sorted").encode
+        self.write_bytes(name, b"".join(encode(v) + b"\n" for v in values))
+
+    def timeline_folder(self) -> Path:
+        """Where the Parquet timeline lies."""
+        return self.evidence / "timeline"
+
+    def reset_shards(self) -> None:
+        """Drop the parsers' unfinished parts once the timeline is written."""
+        shutil.rmtree(self.shards, ignore_errors=True)
+
+
+def _files_csv(items: list[Item]) -> bytes:
+    """What people browse: original path, state, size, hash, object."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    writer.writerow(["item", "path", "stream", "state", "class", "size", "sha256", "md5", "stored_as", "object"])
+    for i in items:
+        row = [i.item, i.path, i.stream or "", i.state, i.cls, str(i.size), i.sha256, i.md5, i.stored_as, i.object or ""]
+        writer.writerow([cell(c) for c in row])
+    return ("\ufeff" + out.getvalue()).encode("utf-8", "backslashreplace")

@@ -1,0 +1,113 @@
+"""Append-only JSON lines: the hash-chained audit log, the numbers, and journals that survive a crash."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
+def encode_line(value: object) -> bytes:
+    """One canonical JSON line without the newline."""
+    return _encode(value)
+
+
+class Journal:
+    """A file of JSON lines. A last line that a crash cut short is dropped when the file is opened for writing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def lines(self) -> Iterator[bytes]:
+        """Every whole line."""
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as fh:
+            for line in fh:
+                if line.endswith(b"\n"):
+                    yield line[:-1]
+
+    def mend(self) -> int:
+        """Cut off a torn last line; return how many bytes went."""
+        if not self.path.exists():
+            return 0
+        whole = sum(len(line) + 1 for line in self.lines())
+        torn = self.path.stat().st_size - whole
+        if torn:
+            os.truncate(self.path, whole)
+        return torn
+
+    def append(self, *values: object, durable: bool = True) -> None:
+        """Write lines; `durable` waits until the disk has them."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("ab") as fh:
+            fh.write(b"".join(encode_line(v) + b"\n" for v in values))
+            fh.flush()
+            if durable:
+                os.fsync(fh.fileno())
+
+
+class AuditLine(msgspec.Struct, frozen=True):
+    """One step of the work; `prev` is the SHA-256 of the former line, which chains them."""
+
+    seq: int
+    prev: str
+    t: str
+    run: str
+    op: str
+    args: dict[str, str | int]
+
+
+class Audit:
+    """The hash-chained log of what was done to the case, with the clock of the examiner's machine."""
+
+    def __init__(self, path: Path, case_key: str) -> None:
+        self._journal = Journal(path)
+        self._journal.mend()
+        self.seq, self.head = 0, hashlib.sha256(f"case-audit-v1\n{case_key}".encode()).hexdigest()
+        for line in self._journal.lines():
+            self.seq, self.head = self.seq + 1, hashlib.sha256(line).hexdigest()
+
+    def write(self, run: str, at: str, op: str, args: dict[str, str | int]) -> None:
+        """Append a step; `at` is the machine's UTC time as ISO 8601."""
+        line = AuditLine(self.seq + 1, self.head, at, run, op, args)
+        self._journal.append(line, durable=False)
+        self.seq, self.head = line.seq, hashlib.sha256(encode_line(line)).hexdigest()
+
+
+class Number(msgspec.Struct, frozen=True):
+    """A number that was given once: `SRC-01`, `ITEM-000001`, for a key that never changes."""
+
+    kind: str
+    key: str
+    number: str
+
+
+class Numbers:
+    """Numbers are given in the order of asking and never shift."""
+
+    _WIDTH = {"SRC": 2, "ITEM": 6, "F": 3, "EX": 3}
+
+    def __init__(self, path: Path) -> None:
+        self._journal = Journal(path)
+        self._journal.mend()
+        self._given: dict[tuple[str, str], str] = {}
+        self._count: dict[str, int] = {}
+        for line in self._journal.lines():
+            known = msgspec.json.decode(line, type=Number)
+            self._given[known.kind, known.key] = known.number
+            self._count[known.kind] = self._count.get(known.kind, 0) + 1
+
+    def give(self, kind: str, key: str) -> str:
+        """The number of a key, new if it has none."""
+        if (kind, key) not in self._given:
+            self._count[kind] = self._count.get(kind, 0) + 1
+            number = f"{kind}-{self._count[kind]:0{self._WIDTH[kind]}d}"
+            self._given[kind, key] = number
+            self._journal.append(Number(kind, key, number), durable=False)
+        return self._given[kind, key]

@@ -1,0 +1,46 @@
+"""The account of every artefact that was parsed: `evidence/ledger.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from shellcase.case import Case
+from shellcase.model import Issue, Item, Ledger
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One artefact of the ledger: which parser, its account, and its issues."""
+
+    artifact_id: str
+    item: str
+    path: str
+    parser: str
+    version: int
+    state: str
+    ledger: Ledger
+    events: int
+    issues: tuple[Issue, ...] = ()
+    issue_count: int = 0
+
+
+class LedgerFile(msgspec.Struct):
+    """ledger.json."""
+
+    artifacts: list[Entry]
+
+
+def read_ledger(case: Case) -> list[Entry]:
+    """Every account of the case; empty before parsing."""
+    path = case.evidence / "ledger.json"
+    return msgspec.json.decode(path.read_bytes(), type=LedgerFile).artifacts if path.exists() else []
+
+
+def alarms(entries: Iterable[Entry], unread: Sequence[Item]) -> list[str]:
+    """What must not pass in silence: records lost, or a source that gave nothing where something was found."""
+    lost = [e for e in entries if e.ledger.failed or any(i.grade == "lost" for i in e.issues)]
+    silent = [e for e in entries if e.ledger.found and not e.ledger.parsed and e not in lost]
+    said = [f"{e.path}: {e.ledger.failed} of {e.ledger.found} records could not be read ({e.parser})" for e in lost]
+    said += [f"{e.path}: {e.ledger.found} records found, none parsed ({e.parser})" for e in silent]
+    return said + [f"{i.path}: no parser recognises its content" for i in unread]

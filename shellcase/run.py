@@ -1,0 +1,209 @@
+"""The program's front page: the steps of a run, in order; each is also a command of its own.
+
+A step takes the state of the run and gives back an exit code; what it made lies in the case folder, where the next
+step, or a later run of the program, finds it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from collector.collect import collect as collect_image
+from collector.image import Image, open_source, verify_image
+from collector.writer import SourceRecord, Verification
+from shellcase import __version__
+from shellcase.case import Case, CaseMeta
+from shellcase.detect import detect as find
+from shellcase.errors import INTEGRITY, LOSS, OK, UsageError, worst
+from shellcase.ledger import alarms, read_ledger
+from shellcase.link import findings_document
+from shellcase.model import HostFacts
+from shellcase.parsing import claims, parse, usable_cores
+from shellcase.report import write_report
+from shellcase.rooms import DEFINITIONS, RULES
+from shellcase.rulebook import load_rules
+from shellcase.timeline import Timeline
+
+Progress = Callable[[str, int, int], None]
+"""stage, bytes done, bytes in all"""
+
+
+def quiet(_stage: str, _done: int, _total: int) -> None:
+    """A progress that says nothing."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """The state of a run: options, the open case, what the steps said."""
+
+    sources: tuple[Path, ...]
+    case: Case
+    verify: str = "full"
+    jobs: int = field(default_factory=usable_cores)
+    profile: str = "exchange"
+    include_memory_dumps: bool = False
+    progress: Progress = quiet
+    messages: list[str] = field(default_factory=list)
+    image: Image | None = None
+
+
+Step = Callable[[Run], int]
+
+
+def open_case(root: Path, meta: CaseMeta, sources: tuple[Path, ...], *, clobber: bool) -> tuple[Case, Image]:
+    """Open the image, then make or resume its case. UsageError when the folder belongs to something else."""
+    if len(sources) != 1:
+        raise UsageError("this version takes one source", ", ".join(map(str, sources)), "run it once for each image")
+    image = open_source(sources[0])
+    _keep_apart(root, sources[0])
+    meta = msgspec.structs.replace(meta, fingerprints=(image.fingerprint,), version=__version__)
+    if not (root / "data" / "case.json").exists() and not (root.exists() and any(root.iterdir())):
+        return Case.create(root, meta), image
+    if not clobber and (root / "data" / "case.json").exists():
+        case = Case.open(root)
+        if case.meta.fingerprints == meta.fingerprints and not case.done("report"):
+            case.audit("resumed")
+            return case, image
+    if not clobber:
+        raise UsageError("the case folder exists already", str(root), "choose another --case, or add --clobber")
+    Case.move_aside(root)
+    return Case.create(root, meta), image
+
+
+def _keep_apart(root: Path, source: Path) -> None:
+    if source.is_dir() and root.resolve().is_relative_to(source.resolve()):
+        raise UsageError("the case folder lies inside the evidence", str(root), "choose a folder outside the source")
+
+
+# -- the steps --------------------------------------------------------------------------------------------------------
+
+
+def collect(run: Run) -> int:
+    """Image → objects, collected.jsonl, not_collected.jsonl, the source's record with host facts."""
+    if run.case.done("collect"):
+        return OK
+    image = _image(run)
+    run.case.audit("collect", source=str(run.sources[0]), profile=run.profile)
+    summary = collect_image(
+        image,
+        run.case,
+        definitions=DEFINITIONS,
+        profile=run.profile,
+        include_memory_dumps=run.include_memory_dumps,
+        progress=run.progress,
+    )
+    run.case.finish_collection()
+    run.case.audit("collected", taken=summary.taken, missing=summary.missing, failed=summary.failed)
+    return LOSS if summary.failed_live else OK
+
+
+def verify(run: Run) -> int:
+    """Hash the whole medium against what the container stores."""
+    if run.case.done("verify"):
+        return _verdict(run.case)
+    if run.verify == "none":
+        verification = Verification(verdict="not verified", problems=("verification was switched off",))
+    else:
+        run.case.audit("verify", mode=run.verify)
+        verification = verify_image(_image(run), lambda done, total: run.progress("verify", done, total))
+    run.case.write_json("evidence/verification.json", verification)
+    run.case.audit("verified", verdict=verification.verdict)
+    run.case.finish("verify")
+    return _verdict(run.case)
+
+
+def _verdict(case: Case) -> int:
+    bad = read_verification(case).verdict in {"data hash does not match", "container damaged"}
+    return INTEGRITY if bad else OK
+
+
+def parse_all(run: Run) -> int:
+    """Objects → Parquet timeline and ledger."""
+    case = run.case
+    if not case.done("parse"):
+        record = read_source(case)
+        case.audit("parse", jobs=run.jobs)
+        entries = parse(case, record.source_id, record.host, jobs=run.jobs, progress=lambda d, t: run.progress("parse", d, t))
+        case.write_json("evidence/ledger.json", {"artifacts": entries})
+        case.audit("parsed", artefacts=len(entries), events=sum(e.events for e in entries))
+        case.finish("parse")
+        case.reset_shards()
+    run.messages += ledger_alarms(case)
+    return LOSS if run.messages else OK
+
+
+def detect(run: Run) -> int:
+    """Timeline → findings."""
+    case = run.case
+    run.progress("detect", 0, 1)
+    with Timeline.connect(case.timeline_folder()) as timeline:
+        detection = find(timeline, load_rules(RULES), read_source(case).host)
+    case.write_json("work/findings.json", findings_document(detection))
+    case.audit("detected", findings=len(detection.findings), chains=len(detection.chains))
+    run.progress("detect", 1, 1)
+    return OK
+
+
+def report(run: Run) -> int:
+    """Findings, ledger and sources → result.json and the HTML report."""
+    run.progress("report", 0, 1)
+    path = write_report(run.case)
+    _write_digest(run.case)
+    run.case.audit("report", path=path.relative_to(run.case.root).as_posix())
+    run.case.finish("report")
+    run.progress("report", 1, 1)
+    return OK
+
+
+STEPS: tuple[Step, ...] = (collect, verify, parse_all, detect, report)
+
+
+def execute(run: Run, steps: tuple[Step, ...] = STEPS) -> int:
+    """Take the steps in order; the worst exit code wins."""
+    return worst([step(run) for step in steps])
+
+
+# -- reading what stages left -----------------------------------------------------------------------------------------
+
+
+def _image(run: Run) -> Image:
+    if run.image is None:
+        run.image = open_source(run.sources[0])
+    return run.image
+
+
+def read_source(case: Case) -> SourceRecord:
+    """The record of the first source. UsageError when the case has none yet."""
+    paths = sorted((case.evidence / "sources").glob("SRC-*.json"))
+    if not paths:
+        raise UsageError("nothing was collected into this case yet", str(case.root), "run `shellcase collect` first")
+    return msgspec.json.decode(paths[0].read_bytes(), type=SourceRecord)
+
+
+def read_verification(case: Case) -> Verification:
+    """The verdict on the source; `not verified` when the step has not run."""
+    path = case.evidence / "verification.json"
+    if not path.exists():
+        return Verification(verdict="not verified", problems=("verification has not run",))
+    return msgspec.json.decode(path.read_bytes(), type=Verification)
+
+
+def ledger_alarms(case: Case) -> list[str]:
+    """What was lost or gave nothing, in words."""
+    unread = [i for i in case.items() if i.cls in {"evtx", "hive"} and i.state == "live" and not list(claims(i, case.evidence))]
+    return alarms(read_ledger(case), [i for i in unread if i.size])
+
+
+def _write_digest(case: Case) -> None:
+    """The analysis digest: one value over every deterministic output, for another laboratory to compare."""
+    names = ["collected.jsonl", "not_collected.jsonl", "ledger.json", "verification.json"]
+    paths = [case.evidence / n for n in names] + sorted(case.timeline_folder().rglob("*.parquet"))
+    paths += [case.work / "findings.json", case.reports / "R1" / "result.json", case.reports / "R1" / "report.html"]
+    rows = {p.relative_to(case.data).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths if p.exists()}
+    total = hashlib.sha256("".join(f"{v}  {k}\n" for k, v in sorted(rows.items())).encode()).hexdigest()
+    case.write_json("evidence/digest.json", {"analysis_digest": total, "files": rows})
