@@ -1,0 +1,286 @@
+"""The timeline: events of all parsers as sorted Parquet files, asked with DuckDB.
+
+Workers write shards with `rows_to_batch` and `complete_batch`; `write_sorted` merges the shards of one source. The
+files are a pure function of the rows: neither the number nor the order of the shards shows in the bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from msgspec import Struct
+
+from shellcase.clean import storable
+from shellcase.errors import UsageError
+from shellcase.model import Event, EventBatch
+from shellcase.schema import BATCH, ORDER, PIVOTS, TIMELINE
+
+ROW_GROUP = 65_536
+GROUPS_PER_FILE = 64
+THREADS = 2
+_SAFE_INT = 2**53
+_SORT = ", ".join(f'"{c}" ASC NULLS LAST' for c in ORDER)
+_encode = msgspec.json.Encoder().encode
+
+
+class Ids(Struct, frozen=True, kw_only=True):
+    """What identifies an artefact: fills the identity columns of all its events."""
+
+    parser: str
+    source_id: str
+    host: str
+    artifact_id: str
+    path: str
+    state: str = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A DuckDB connection with two views: `timeline` (all rows) and `live` (what counts: no copies, state live)."""
+
+    connection: duckdb.DuckDBPyConnection
+
+    @classmethod
+    def connect(cls, folder: Path) -> Timeline:
+        """Open every Parquet file below `folder`. DuckDB may read that folder, nothing else, and no network."""
+        files = sorted(p.as_posix() for p in folder.rglob("*.parquet"))
+        con = _open(folder)
+        if files:
+            listed = ", ".join(_quoted(f) for f in files)
+            select = f"SELECT * FROM read_parquet([{listed}], hive_partitioning = false)"  # noqa: S608 - our own paths
+        else:
+            select = _empty_select()
+        con.execute(f"CREATE VIEW timeline AS {select}")
+        con.execute("CREATE VIEW live AS SELECT * FROM timeline WHERE state = 'live' AND copy_of IS NULL")
+        con.execute("SET lock_configuration = true")
+        return cls(con)
+
+    def query(self, sql: str, params: Sequence[object] | dict[str, object] | None = None) -> pa.Table:
+        """The answer as an Arrow table. A query DuckDB refuses raises UsageError with DuckDB's words."""
+        try:
+            return self._run(sql, params).to_arrow_table()
+        except duckdb.Error as e:
+            raise _refused(sql, e) from e
+
+    def batches(self, where: str = "true", order: str = _SORT, rows: int = 8192) -> Iterator[pa.RecordBatch]:
+        """The events in order, batch by batch, in bounded memory."""
+        yield from self._run(_select(where, order), None).to_arrow_reader(rows)
+
+    def events(self, where: str = "true", order: str = _SORT, limit: int | None = None) -> pa.Table:
+        """Events that meet an SQL condition, in the timeline's total order unless another is asked for."""
+        return self.query(_select(where, order) + (f" LIMIT {int(limit)}" if limit is not None else ""))
+
+    def event(self, event_id: str) -> dict[str, Any] | None:
+        """One event as a mapping of columns, or None."""
+        found = self.query("SELECT * FROM timeline WHERE event_id = ? LIMIT 1", [event_id]).to_pylist()
+        return found[0] if found else None
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self.connection.close()
+
+    def _run(self, sql: str, params: Sequence[object] | dict[str, object] | None) -> duckdb.DuckDBPyRelation:
+        try:
+            return self.connection.sql(sql, params=params or None)
+        except duckdb.Error as e:
+            raise _refused(sql, e) from e
+
+
+def _refused(sql: str, error: duckdb.Error) -> UsageError:
+    return UsageError(f"the timeline cannot answer: {error}", where=sql[:400])
+
+
+def _select(where: str, order: str) -> str:
+    total = f"{order}, event_id ASC" if "event_id" not in order else order
+    return f"SELECT * FROM timeline WHERE ({where}) ORDER BY {total}"  # noqa: S608 - the examiner's own condition
+
+
+def _open(folder: Path) -> duckdb.DuckDBPyConnection:
+    offline = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+    con = duckdb.connect(":memory:", config={**offline, "threads": str(THREADS)})
+    con.execute("SET TimeZone = 'UTC'")
+    folders = ", ".join(_quoted(f"{p.as_posix()}/") for p in (folder, folder.resolve()))
+    con.execute(f"SET allowed_directories = [{folders}]")
+    con.execute("SET enable_external_access = false")
+    return con
+
+
+def _empty_select() -> str:
+    types = {"timestamp[us, tz=UTC]": "TIMESTAMPTZ", "int16": "SMALLINT", "int32": "INTEGER", "int64": "BIGINT"}
+    columns = ", ".join(f'NULL::{types.get(str(f.type), "VARCHAR")} AS "{f.name}"' for f in TIMELINE)
+    return f"SELECT {columns} WHERE false"  # noqa: S608 - columns of our own schema
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def rows_to_batch(events: Sequence[Event], ids: Ids) -> pa.RecordBatch:
+    """Events of one artefact as rows of the timeline."""
+    rows = [_row(e) for e in events]
+    columns = [pa.array([r[f.name] for r in rows], f.type) for f in BATCH]
+    return complete_batch(EventBatch(pa.RecordBatch.from_arrays(columns, schema=BATCH)), ids)
+
+
+def complete_batch(given: EventBatch, ids: Ids) -> pa.RecordBatch:
+    """A parser's batch with every column of the timeline. A column the timeline does not know is a parser's bug."""
+    batch = given.batch
+    unknown = sorted(set(batch.schema.names) - set(BATCH.names))
+    if unknown:
+        raise ValueError(f"{ids.parser} yields unknown columns {unknown}")
+    size = batch.num_rows
+    fixed = {"parser": ids.parser, "source_id": ids.source_id, "host": ids.host}
+    fixed |= {"artifact_id": ids.artifact_id, "path": storable(ids.path)}
+    columns = {name: pa.repeat(pa.scalar(value, pa.string()), size) for name, value in fixed.items()}
+    columns |= {name: batch.column(name).cast(BATCH.field(name).type) for name in batch.schema.names}
+    columns["event_id"] = _event_ids(columns, ids.artifact_id, size)
+    columns["state"] = _states(columns.get("state"), ids.state, size)
+    arrays = [columns[f.name] if f.name in columns else pa.nulls(size, f.type) for f in TIMELINE]
+    return pa.RecordBatch.from_arrays(arrays, schema=TIMELINE)
+
+
+def _event_ids(columns: dict[str, pa.Array], artifact_id: str, size: int) -> pa.Array:
+    ordinal = columns.pop("ordinal", None)
+    if ordinal is None:
+        ordinal = pa.repeat(pa.scalar(0, pa.int32()), size)
+    parts = [pc.fill_null(a, 0).cast(pa.string()) for a in (columns["offset"], ordinal)]
+    return pc.binary_join_element_wise(pa.scalar(artifact_id), *parts, "-")
+
+
+def _states(states: pa.Array | None, default: str, size: int) -> pa.Array:
+    """An artefact that is not live (a snapshot's, a recovered one) has no live events."""
+    if states is None:
+        return pa.repeat(pa.scalar(default), size)
+    filled = pc.fill_null(states, "live")
+    return pc.if_else(pc.equal(filled, "live"), pa.scalar(default), filled) if default != "live" else filled
+
+
+def _row(event: Event) -> dict[str, object]:
+    when, spans = event.when, event.origin.spans
+    row: dict[str, object] = {
+        "ts": None if when.ns is None else when.ns // 1000,
+        "ts_ns": None if when.ns is None else when.ns % 1000,
+        "ts_text": storable(when.text),
+        "ts_zone": when.zone,
+        "ts_resolution_ns": when.resolution_ns,
+        "ts_means": when.means,
+        "ts_low": None if when.low is None else when.low // 1000,
+        "ts_high": None if when.high is None else when.high // 1000,
+        "act": event.act,
+        "kind": event.kind,
+        "offset": spans[0].offset if spans else None,
+        "length": spans[0].length if spans else None,
+        "locator": storable(event.origin.locator),
+        "state": event.origin.state,
+        "ordinal": event.ordinal,
+        "subject": storable(event.subject),
+        "data": _encode({storable(k): _jsonable(v) for k, v in event.data.items()}).decode(),
+    }
+    for name, _type in PIVOTS:
+        value = getattr(event, name)
+        row[name] = storable(value) if isinstance(value, str) else value
+    return row
+
+
+def _jsonable(value: object) -> object:
+    """JSON readers round integers above 2**53, so these are written as text."""
+    match value:
+        case bool() | None | float():
+            return value
+        case int():
+            return value if -_SAFE_INT <= value <= _SAFE_INT else str(value)
+        case str():
+            return storable(value)
+        case dict():
+            return {storable(str(k)): _jsonable(v) for k, v in value.items()}
+        case list() | tuple():
+            return [_jsonable(v) for v in value]
+        case _:
+            raise TypeError(f"data may not hold {type(value).__name__}")
+
+
+def write_sorted(shards: Sequence[Path], out_dir: Path, source_id: str) -> list[Path]:
+    """Merge the shards of one source into `<parser>-<n>.parquet` files in the timeline's order; returns the files.
+
+    DuckDB sorts out of core; rows stream into row groups of a fixed size. Rows of another source are refused.
+    """
+    by_parser: dict[str, list[Path]] = {}
+    for shard in sorted(shards):
+        for parser in _parsers_in(shard):
+            by_parser.setdefault(parser, []).append(shard)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    written: list[Path] = []
+    for parser in sorted(by_parser):
+        written += _write_parser(parser, by_parser[parser], out_dir, source_id)
+    return written
+
+
+def _parsers_in(shard: Path) -> list[str]:
+    """From the footer's statistics where they settle it, else from the column."""
+    column = TIMELINE.get_field_index("parser")
+    with pq.ParquetFile(shard) as file:
+        found: set[str] = set()
+        for g in range(file.metadata.num_row_groups):
+            stats = file.metadata.row_group(g).column(column).statistics
+            if stats is not None and stats.has_min_max and stats.min == stats.max:
+                found.add(stats.min)
+            else:
+                found |= set(file.read_row_group(g, columns=["parser"])["parser"].unique().to_pylist())
+    return sorted(found)
+
+
+def _write_parser(parser: str, shards: list[Path], out_dir: Path, source_id: str) -> list[Path]:
+    stem = re.sub(r"[^A-Za-z0-9._-]", "_", parser)
+    written: list[Path] = []
+    groups = _row_groups(_sorted_rows(parser, shards, out_dir, source_id))
+    for n, first in enumerate(groups):
+        path = out_dir / f"{stem}-{n}.parquet"
+        with pq.ParquetWriter(path, TIMELINE, compression="zstd", compression_level=3) as writer:
+            writer.write_table(first, row_group_size=ROW_GROUP)
+            for _, more in zip(range(GROUPS_PER_FILE - 1), groups, strict=False):
+                writer.write_table(more, row_group_size=ROW_GROUP)
+        written.append(path)
+    return written
+
+
+def _sorted_rows(parser: str, shards: list[Path], out_dir: Path, source_id: str) -> Iterator[pa.RecordBatch]:
+    with duckdb.connect(":memory:", config={"threads": str(THREADS), "autoinstall_known_extensions": "false"}) as con:
+        con.execute("SET TimeZone = 'UTC'")
+        con.execute(f"SET temp_directory = {_quoted((out_dir / '.sort').as_posix())}")
+        con.execute("SET memory_limit = '2GB'")
+        listed = ", ".join(_quoted(p.as_posix()) for p in shards)
+        sql = f"FROM read_parquet([{listed}], hive_partitioning = false) WHERE parser = ?"
+        strangers = con.execute(f"SELECT count(*) {sql} AND source_id IS DISTINCT FROM ?", [parser, source_id])  # noqa: S608
+        [(count,)] = strangers.fetchall()
+        if count:
+            raise ValueError(f"{count} rows of {parser} belong to another source than {source_id}")
+        query = f"SELECT * {sql} ORDER BY {_SORT}, data, subject"  # noqa: S608
+        yield from con.sql(query, params=[parser]).to_arrow_reader(ROW_GROUP)
+
+
+def _row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Cut at the same rows, whatever the sizes of the batches: the bytes depend on it."""
+    held: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in batches:
+        held.append(batch)
+        rows += batch.num_rows
+        while rows >= ROW_GROUP:
+            table = pa.Table.from_batches(held)
+            yield _canonical(table.slice(0, ROW_GROUP))
+            held, rows = table.slice(ROW_GROUP).to_batches(), rows - ROW_GROUP
+    if rows:
+        yield _canonical(pa.Table.from_batches(held))
+
+
+def _canonical(table: pa.Table) -> pa.Table:
+    return table.cast(TIMELINE).combine_chunks()
