@@ -1,0 +1,231 @@
+"""Opening an image: container, partitions, NTFS volumes. The only file that touches dissect's containers and volumes.
+
+`open_source` accepts E01 sets, raw and split raw, VMDK, VHD, VHDX, QCOW2; a whole disk or a single volume. It opens
+for reading only. E01 is decoded by `collector.ewf`, which checks what it reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from dissect.target import container
+from dissect.target.exceptions import ContainerError
+from dissect.volume.disk import Disk, DiskError
+
+from collector.ewf import EwfImage, find_segments, is_ewf
+from collector.media import READER_FAULTS, StreamMedia, Window
+from collector.ntfs import Ntfs, is_ntfs
+from collector.runs import Reader
+from shellcase.errors import EvidenceError, UsageError
+from shellcase.model import Volume
+
+_MIB = 1 << 20
+_TODO = "Check the file name and that the copy is complete; compare it with the imager's log, then try another copy."
+_NAMES = {"qcow2": "QCOW2", "vmdk": "VMDK", "vhd": "VHD", "vhdx": "VHDX", "raw": "raw", "split": "split raw"}
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeHandle:
+    """A volume found on the media; `ntfs` is None where the file system is another or cannot be read (`why`)."""
+
+    volume: Volume
+    reader: Reader
+    ntfs: Ntfs | None
+    why: str = ""
+    partition_guid: str = ""
+    partition_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An opened source. `fingerprint` is SHA-256 of size, first and last MiB of the decoded media, as hex."""
+
+    path: Path
+    container: str
+    media: Reader
+    volumes: tuple[VolumeHandle, ...]
+    fingerprint: str
+    segments: tuple[Path, ...]
+    scheme: str = "none"
+    disk_signature: bytes = b""
+    ewf: EwfImage | None = None
+    problems: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Media bytes."""
+        return self.media.size
+
+    def close(self) -> None:
+        """Release the E01 segment files; other containers close with the process."""
+        if self.ewf:
+            self.ewf.close()
+
+
+def open_source(path: Path) -> Image:
+    """Open an image. UsageError: no such file. EvidenceError: nothing of it can be read as NTFS."""
+    _check_path(path)
+    kind, media, segments, ewf = _open_media(path)
+    fingerprint = _fingerprint(media, path)
+    scheme, signature, parts, problems = _partitions(media)
+    handles = tuple(_handle(media, n, part, path) for n, part in enumerate(parts, 1))
+    if not any(h.ntfs for h in handles):
+        raise _nothing_readable(path, kind, media, handles, ewf)
+    problems += tuple(ewf.problems) if ewf else ()
+    problems += _cut_volumes(handles, parts)
+    return Image(path, kind, media, handles, fingerprint, segments, scheme, signature, ewf, problems)
+
+
+def _check_path(path: Path) -> None:
+    if not path.exists():
+        raise UsageError("The source does not exist", str(path), "Give the path of the image's first file.")
+    if path.is_dir():
+        raise UsageError("The source is a folder", str(path), "Give the image file itself, e.g. disk.E01.")
+    if not path.stat().st_size:
+        raise EvidenceError("The image file is empty (0 bytes)", str(path), _TODO)
+
+
+def _open_media(path: Path) -> tuple[str, Reader, tuple[Path, ...], EwfImage | None]:
+    with path.open("rb") as fh:
+        head = fh.read(512)
+    if is_ewf(head):
+        ewf = EwfImage(path)
+        return "E01", ewf, tuple(find_segments(path)), ewf
+    if path.suffix.lower()[:2] in (".e", ".s") and len(path.suffix) == 4 and path.suffix[2:].isalnum():
+        raise EvidenceError(
+            f"The file has the ending {path.suffix} but does not start with the E01 signature", str(path), _TODO
+        )
+    try:
+        opened = container.open(path)
+    except (ContainerError, *READER_FAULTS) as error:
+        raise EvidenceError(f"The image container cannot be opened: {error.__cause__ or error}", str(path), _TODO) from error
+    kind = _NAMES.get(opened.__type__, opened.__type__)
+    return kind, StreamMedia(opened, opened.size), _parts_of(path, kind), None
+
+
+def _parts_of(path: Path, kind: str) -> tuple[Path, ...]:
+    if kind != "split raw":
+        return (path,)
+    same = (p for p in path.parent.iterdir() if p.stem == path.stem and p.suffix[1:].isdigit())
+    return tuple(sorted(same))
+
+
+def _fingerprint(media: Reader, path: Path) -> str:
+    """Bytes that cannot be decoded count as nothing: the same damaged copy still gets the same value."""
+    digest = hashlib.sha256(struct.pack("<Q", media.size))
+    for offset in (0, max(media.size - _MIB, 0)):
+        digest.update(_try_read(media, offset, _MIB))
+    if not media.size:
+        raise EvidenceError("The image holds no media", str(path), _TODO)
+    return digest.hexdigest()
+
+
+def _try_read(media: Reader, offset: int, length: int) -> bytes:
+    out = bytearray()
+    for at in range(offset, min(offset + length, media.size), 32768):
+        try:
+            out += media.read_at(at, min(32768, offset + length - at))
+        except OSError:
+            continue
+    return bytes(out)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    offset: int
+    size: int
+    guid: str = ""
+    kind: str = ""
+
+
+def _partitions(media: Reader) -> tuple[str, bytes, list[_Part], tuple[str, ...]]:
+    """Scheme, MBR disk signature, partitions in order of offset. A volume without a table is one partition."""
+    first = _try_read(media, 0, 512)
+    if is_ntfs(first):
+        return "none", b"", [_Part(0, media.size)], ()
+    try:
+        disk = Disk(_AsFile(media))
+    except (DiskError, *READER_FAULTS):
+        return "none", b"", [_Part(0, media.size)], ("no partition table found; the media is read as one volume",)
+    found = (p for p in disk.partitions if p.size and p.offset < media.size)
+    parts = [_Part(p.offset, p.size, str(p.guid or ""), str(p.type_str)) for p in found]
+    scheme = "gpt" if any(p.guid for p in parts) else "mbr"
+    return scheme, first[440:444], sorted(parts, key=lambda p: p.offset), ()
+
+
+class _AsFile:
+    """What dissect's partition reader asks of a file: seek, tell, read, size."""
+
+    def __init__(self, media: Reader) -> None:
+        self._media, self.size, self._at = media, media.size, 0
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._at = (0, self._at, self.size)[whence] + offset
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def read(self, length: int = -1) -> bytes:
+        data = _try_read(self._media, self._at, length if length >= 0 else self.size - self._at)
+        self._at += len(data)
+        return data
+
+
+def _handle(media: Reader, number: int, part: _Part, path: Path) -> VolumeHandle:
+    window = Window(media, part.offset, part.size)
+    boot = _try_read(window, 0, 512)
+    kind = _filesystem(boot)
+    ntfs, why = None, "" if kind == "NTFS" else f"file system: {kind or 'unknown'}"
+    if kind == "NTFS":
+        try:
+            ntfs = Ntfs(window, f"{path}, volume at byte {part.offset}")
+        except EvidenceError as error:
+            why = error.what
+    found = Volume(
+        key=f"0-{part.offset}",
+        number=number,
+        offset=part.offset,
+        size=part.size,
+        fs=kind,
+        serial=ntfs.serial if ntfs else "",
+        label=ntfs.label() if ntfs else "",
+    )
+    return VolumeHandle(found, window, ntfs, why, part.guid, part.kind)
+
+
+def _filesystem(boot: bytes) -> str:
+    if is_ntfs(boot):
+        return "NTFS"
+    marks = {b"-FVE-FS-": "BitLocker", b"ReFS\0\0\0\0": "ReFS", b"EXFAT   ": "exFAT"}
+    if boot[3:11] in marks:
+        return marks[boot[3:11]]
+    return "FAT" if boot[54:57] == b"FAT" or boot[82:85] == b"FAT" else ""
+
+
+def _nothing_readable(
+    path: Path, kind: str, media: Reader, handles: tuple[VolumeHandle, ...], ewf: EwfImage | None
+) -> EvidenceError:
+    seen = "; ".join(f"volume at byte {h.volume.offset}: {h.why}" for h in handles if h.why) or "no partition"
+    damage = f" The container is damaged: {'; '.join(ewf.problems[:3])}." if ewf and ewf.problems else ""
+    bitlocker = any(h.volume.fs == "BitLocker" for h in handles)
+    todo = "Decrypt the volume first and give the decrypted image." if bitlocker else _TODO
+    return EvidenceError(
+        f"No NTFS volume can be read from the {kind} image of {media.size} bytes ({seen}).{damage}", str(path), todo
+    )
+
+
+def _cut_volumes(handles: tuple[VolumeHandle, ...], parts: list[_Part]) -> tuple[str, ...]:
+    """Volumes that claim more bytes than the image holds: the image is truncated."""
+    problems = []
+    for handle, part in zip(handles, parts, strict=True):
+        want = max(part.size, handle.ntfs.total if handle.ntfs else 0)
+        if want > handle.reader.size + 512 * 64:
+            lost = want - handle.reader.size
+            problems.append(
+                f"image is truncated: the volume at byte {part.offset} wants {want} bytes, {lost} lie beyond the end"
+            )
+    return tuple(problems)

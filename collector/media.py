@@ -1,0 +1,47 @@
+"""Bytes at offsets: the decoded media of an image, and volumes as windows of it. Reading only."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import BinaryIO
+
+from collector.runs import Reader
+
+READER_FAULTS = (
+    OSError, EOFError, ValueError, IndexError, KeyError, TypeError, AttributeError, ArithmeticError, struct.error,
+    zlib.error,
+)  # fmt: skip
+"""What container readers written by others raise on damaged input; becomes OSError here, once."""
+
+
+class StreamMedia:
+    """A file-like object as media."""
+
+    def __init__(self, fh: BinaryIO, size: int) -> None:
+        self._fh, self.size = fh, size
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Bytes from `offset`; fewer only at the end."""
+        if offset >= self.size:
+            return b""
+        try:
+            self._fh.seek(offset)
+            return self._fh.read(min(length, self.size - offset))
+        except READER_FAULTS as error:
+            msg = f"the container cannot give {length} bytes at {offset}: {type(error).__name__} {error}"
+            raise OSError(msg) from error
+
+
+class Window:
+    """A part of the media: a volume."""
+
+    def __init__(self, media: Reader, offset: int, size: int) -> None:
+        self._media, self._offset = media, offset
+        self.size = max(min(size, media.size - offset), 0)
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Bytes of the volume; fewer only at its end."""
+        if offset >= self.size:
+            return b""
+        return self._media.read_at(self._offset + offset, min(length, self.size - offset))

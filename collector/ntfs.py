@@ -1,0 +1,271 @@
+"""An NTFS volume read-only: boot sector, the records of $MFT, whole files by record number, $Bitmap.
+
+Raises EvidenceError from `Ntfs` when the volume has no readable $MFT; single records that are torn come back as None.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Struct
+
+from collector import mftrecord as mr
+from collector.runs import Reader, Run, StreamInfo, pieces
+from shellcase.errors import EvidenceError
+from shellcase.model import FileTimes
+
+ROOT, FIRST_USER = 5, 24
+_CHUNK = 1 << 20
+_MAX_LIST = 1 << 20
+_MAX_PACKING = 4
+
+
+class FileRecord(Struct, frozen=True, kw_only=True):
+    """A file or folder: its record (with extension records), raw times, names and streams."""
+
+    number: int
+    seq: int
+    in_use: bool
+    directory: bool
+    si: FileTimes | None
+    attributes: int
+    names: tuple[mr.Name, ...]
+    streams: tuple[StreamInfo, ...]
+    reparse: bytes
+    damage: tuple[str, ...] = ()
+
+    def stream(self, name: str) -> StreamInfo | None:
+        """A $DATA stream by name (any case); the main one is empty."""
+        return next((s for s in self.streams if s.name.lower() == name.lower()), None)
+
+    def long_name(self) -> mr.Name | None:
+        """The $FILE_NAME people see."""
+        return next((n for n in self.names if n.namespace != mr.DOS_NAME), self.names[0] if self.names else None)
+
+
+def is_ntfs(boot: bytes) -> bool:
+    """Whether a volume starts with an NTFS boot sector."""
+    return len(boot) >= 512 and boot[3:11] == b"NTFS    "
+
+
+class Ntfs:
+    """The file system. `serial` as 16 hex digits; `damaged` counts records the scan could not use."""
+
+    def __init__(self, reader: Reader, where: str) -> None:
+        self.reader, self.where = reader, where
+        boot = reader.read_at(0, 512)
+        self.sector, per_cluster = struct.unpack_from("<HB", boot, 11)
+        self.cluster = self.sector * (per_cluster if per_cluster <= 128 else 1 << (256 - per_cluster))
+        self.total = struct.unpack_from("<Q", boot, 40)[0] * self.sector
+        mft_lcn, self.mirror_lcn, size = struct.unpack_from("<QQb", boot, 48)
+        self.record_size = size * self.cluster if size > 0 else 1 << -size
+        self.serial = f"{struct.unpack_from('<Q', boot, 72)[0]:016X}"
+        if not self._sane():
+            raise self._unreadable("its boot sector holds impossible sizes")
+        self.damaged = 0
+        self.mft = self._bootstrap(mft_lcn)
+
+    def _sane(self) -> bool:
+        return (
+            self.sector in (512, 1024, 2048, 4096)
+            and 0 < self.cluster <= 1 << 21
+            and self.record_size in (1024, 2048, 4096)
+        )
+
+    def _unreadable(self, why: str) -> EvidenceError:
+        return EvidenceError(
+            f"The NTFS volume cannot be read: {why}",
+            self.where,
+            "Check the copy against the imager's hash (shellcase info --verify full) and try another copy.",
+        )
+
+    def _bootstrap(self, lcn: int) -> StreamInfo:
+        """$MFT's own runs, from its first record or the mirror; with an attribute list, from its extensions too."""
+        for start in (lcn, self.mirror_lcn):
+            self.mft = StreamInfo(
+                name="", size=self.record_size * 16, allocated=0, initialized=1 << 62, runs=((start, 16),)
+            )
+            first = self.record(0)
+            if first is None:
+                continue
+            own = self._streams([first]).get("")
+            if own is None or own.resident is not None:
+                continue
+            self.mft = own
+            file = self.file(0)
+            return (file.stream("") if file else None) or own
+        raise self._unreadable("neither $MFT nor $MFTMirr has a sound first record")
+
+    @property
+    def record_count(self) -> int:
+        """Records of $MFT."""
+        return self.mft.size // self.record_size
+
+    def record(self, number: int) -> bytes | None:
+        """One record with fix-ups, None when torn, empty or out of range."""
+        at, end = number * self.record_size, (number + 1) * self.record_size
+        raw = bytearray()
+        base = 0
+        for lcn, count in self.mft.runs:
+            top = base + count * self.cluster
+            while lcn is not None and at < min(top, end):
+                part = self._try_read(lcn * self.cluster + at - base, min(top, end) - at)
+                if not part:
+                    return None
+                raw += part
+                at += len(part)
+            base = top
+            if at >= end:
+                break
+        return mr.fix_up(bytes(raw)) if len(raw) == self.record_size else None
+
+    def _try_read(self, offset: int, length: int) -> bytes:
+        try:
+            return self.reader.read_at(offset, length)
+        except OSError:
+            return b""
+
+    def scan(self) -> Iterator[tuple[int, bytes]]:
+        """Every sound record in order, (number, bytes); torn ones are counted in `damaged`."""
+        self.damaged = 0
+        size, left, number = self.record_size, b"", 0
+        for piece in pieces(self.reader, self.cluster, self.mft):
+            data = left + piece.data
+            whole = len(data) // size * size
+            for at in range(0, whole, size):
+                raw = data[at : at + size]
+                record = mr.fix_up(raw)
+                if record is not None:
+                    yield number, record
+                elif any(raw[:4]):
+                    self.damaged += 1
+                number += 1
+            left = data[whole:]
+
+    def file(self, number: int) -> FileRecord | None:
+        """A file by its record, with what lies in extension records; None when the record is unusable."""
+        base = self.record(number)
+        if base is None:
+            return None
+        head = mr.header(base)
+        records, damage = self._with_extensions(number, base, head)
+        names, si, bits, reparse = [], None, 0, b""
+        for record in records:
+            part = mr.header(record)
+            for attr in mr.attributes(record, part.first, part.used):
+                if attr.kind == mr.FILE_NAME and (name := mr.file_name(mr.content(record, attr))):
+                    names.append(name)
+                elif attr.kind == mr.SI and (found := mr.standard_information(mr.content(record, attr))):
+                    si, bits = found
+                elif attr.kind == mr.REPARSE:
+                    reparse = mr.content(record, attr) or b"\0\0\0\0"
+        return FileRecord(
+            number=number,
+            seq=head.seq,
+            in_use=bool(head.flags & mr.IN_USE),
+            directory=bool(head.flags & mr.DIRECTORY),
+            si=si,
+            attributes=bits,
+            names=tuple(names),
+            streams=tuple(self._streams(records).values()),
+            reparse=reparse,
+            damage=tuple(damage),
+        )
+
+    def _with_extensions(self, number: int, base: bytes, head: mr.Header) -> tuple[list[bytes], list[str]]:
+        """The base record and those its $ATTRIBUTE_LIST names, if they still name this base."""
+        records, damage = [base], list[str]()
+        for ref in self._listed(base, head):
+            other, seq = ref & (1 << 48) - 1, ref >> 48
+            if other == number:
+                continue
+            record = self.record(other)
+            part = mr.header(record) if record else None
+            if record is None or part is None or part.base != number or part.seq != seq:
+                damage.append(f"extension record {other} is gone")
+            else:
+                records.append(record)
+        return records, damage
+
+    def _listed(self, base: bytes, head: mr.Header) -> list[int]:
+        for attr in mr.attributes(base, head.first, head.used):
+            if attr.kind == mr.ATTRIBUTE_LIST:
+                raw = mr.content(base, attr)
+                if attr.nonresident:
+                    stream = mr.join_parts("", [mr.nonresident(base, attr)])
+                    raw = self.read(stream, _MAX_LIST)
+                return list(dict.fromkeys(_list_entries(raw)))
+        return []
+
+    def _streams(self, records: list[bytes]) -> dict[str, StreamInfo]:
+        whole: dict[str, StreamInfo] = {}
+        parts: dict[str, list[mr.Part]] = {}
+        for record in records:
+            head = mr.header(record)
+            for attr in mr.attributes(record, head.first, head.used):
+                if attr.kind != mr.DATA:
+                    continue
+                if attr.nonresident:
+                    parts.setdefault(attr.name, []).append(mr.nonresident(record, attr))
+                else:
+                    data = mr.content(record, attr)
+                    whole.setdefault(attr.name, _resident(attr, data))
+        whole.update({n: self._bounded(mr.join_parts(n, p)) for n, p in parts.items()})
+        return dict(sorted(whole.items()))
+
+    def _bounded(self, stream: StreamInfo) -> StreamInfo:
+        """Cut a run list where it leaves the volume, and sizes no volume can hold: length fields may be hostile."""
+        last = max(self.total, self.reader.size) // self.cluster + 1
+        good: list[Run] = []
+        for lcn, count in stream.runs:
+            if lcn is not None and lcn + count > last:
+                why = f"run list names cluster {lcn + count - 1}, the volume ends at {last - 1}"
+                return msgspec.structs.replace(stream, runs=tuple(good), torn=stream.torn or why)
+            good.append((lcn, count))
+        if stream.unit and stream.size > _MAX_PACKING * self.total:
+            return msgspec.structs.replace(stream, runs=(), torn=f"size {stream.size} is impossible on this volume")
+        return stream
+
+    def read(self, stream: StreamInfo, limit: int) -> bytes:
+        """The first `limit` bytes of a stream; unreadable places are zeros."""
+        out = bytearray()
+        for piece in pieces(self.reader, self.cluster, stream):
+            out += piece.data
+            if len(out) >= limit:
+                break
+        return bytes(out[:limit])
+
+    def bitmap(self) -> bytes:
+        """$Bitmap: one bit a cluster, set where in use. Empty when it cannot be read."""
+        file = self.file(6)
+        stream = file.stream("") if file else None
+        return self.read(stream, min(stream.size, self.total // self.cluster // 8 + 16)) if stream else b""
+
+    def label(self) -> str:
+        """The volume's name from $Volume."""
+        record = self.record(3)
+        if record is None:
+            return ""
+        head = mr.header(record)
+        found = (a for a in mr.attributes(record, head.first, head.used) if a.kind == 0x60)
+        return next((mr.utf16(mr.content(record, a)) for a in found), "")
+
+
+def _resident(attr: mr.Attr, data: bytes) -> StreamInfo:
+    size = len(data)
+    return StreamInfo(
+        name=attr.name, size=size, allocated=size, initialized=size, resident=data, encrypted=bool(attr.flags & 0x4000)
+    )
+
+
+def _list_entries(raw: bytes) -> Iterator[int]:
+    """References of the records that an $ATTRIBUTE_LIST names."""
+    at = 0
+    while at + 26 <= len(raw):
+        length = struct.unpack_from("<H", raw, at + 4)[0]
+        if length < 26:
+            return
+        yield struct.unpack_from("<Q", raw, at + 16)[0]
+        at += length
