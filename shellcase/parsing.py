@@ -63,7 +63,14 @@ def work(task: Task) -> str | None:
                 source = ObjectSource(evidence, item, Path(scratch))
                 beside: dict[str, Source] = {r: ObjectSource(evidence, c, Path(scratch)) for r, c in companions.items()}
                 job = Job(source=source, companions=beside, host=task.host)
-                ids = Ids(parser.name, task.source_id, task.host.name, item.artifact_id, source.path, item.state)
+                ids = Ids(
+                    parser=parser.name,
+                    source_id=task.source_id,
+                    host=task.host.name,
+                    artifact_id=item.artifact_id,
+                    path=source.path,
+                    state=item.state,
+                )
                 entries.append(_parse_one(parser, job, ids, item, writer))
     shard.with_suffix(".json").write_bytes(msgspec.json.encode(entries))
     part.replace(shard.with_suffix(".parquet"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -141,9 +142,10 @@ def detect(run: Run) -> int:
     """Timeline → findings."""
     case = run.case
     run.progress("detect", 0, 1)
-    with Timeline.connect(case.timeline_folder()) as timeline:
+    with closing(Timeline.connect(case.timeline_folder())) as timeline:
         detection = find(timeline, load_rules(RULES), read_source(case).host)
     case.write_json("work/findings.json", findings_document(detection))
+    _write_digest(case)
     case.audit("detected", findings=len(detection.findings), chains=len(detection.chains))
     run.progress("detect", 1, 1)
     return OK
@@ -153,7 +155,6 @@ def report(run: Run) -> int:
     """Findings, ledger and sources → result.json and the HTML report."""
     run.progress("report", 0, 1)
     path = write_report(run.case)
-    _write_digest(run.case)
     run.case.audit("report", path=path.relative_to(run.case.root).as_posix())
     run.case.finish("report")
     run.progress("report", 1, 1)
@@ -203,7 +204,7 @@ def _write_digest(case: Case) -> None:
     """The analysis digest: one value over every deterministic output, for another laboratory to compare."""
     names = ["collected.jsonl", "not_collected.jsonl", "ledger.json", "verification.json"]
     paths = [case.evidence / n for n in names] + sorted(case.timeline_folder().rglob("*.parquet"))
-    paths += [case.work / "findings.json", case.reports / "R1" / "result.json", case.reports / "R1" / "report.html"]
+    paths.append(case.work / "findings.json")
     rows = {p.relative_to(case.data).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths if p.exists()}
     total = hashlib.sha256("".join(f"{v}  {k}\n" for k, v in sorted(rows.items())).encode()).hexdigest()
     case.write_json("evidence/digest.json", {"analysis_digest": total, "files": rows})

@@ -122,3 +122,20 @@ def parse_tzi(raw: bytes) -> ZoneRule:
 def _systemtime(raw: bytes, at: int) -> SystemTime:
     year, month, weekday, day, hour, minute, _second, _milli = struct.unpack_from("<8H", raw, at)
     return SystemTime(month, weekday, day, hour, minute, year)
+
+
+def iso(ns: int, resolution_ns: int = 100) -> str:
+    """UTC as ISO 8601 with Z and as many digits as the evidence has: none, 3, 6 or 7 (9 below 100 ns)."""
+    text = utc(ns).strftime("%Y-%m-%dT%H:%M:%S")
+    digits = 0 if resolution_ns >= 10**9 else 3 if resolution_ns >= 10**6 else 6 if resolution_ns >= 1000 else 7
+    digits = 9 if resolution_ns < 100 else digits
+    return text + (f".{ns % 10**9:09d}"[: digits + 1] if digits else "") + "Z"
+
+
+def local(ns: int, zone: Zone | None) -> str:
+    """The same instant on the machine's wall clock with its offset, `2021-03-03 07:49:42 +01:00`; empty without zone."""
+    if zone is None:
+        return ""
+    minutes = zone.offset_minutes(ns)
+    wall = utc(ns) + timedelta(minutes=minutes)
+    return f"{wall:%Y-%m-%d %H:%M:%S} {'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"

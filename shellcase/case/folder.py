@@ -37,6 +37,10 @@ class CaseMeta(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
 
 
+class _Digest(msgspec.Struct, frozen=True):
+    analysis_digest: str
+
+
 class Case:
     """A case folder that is open for work. `done(stage)` tells which stages an earlier run finished."""
 
@@ -220,6 +224,11 @@ class Case:
     def timeline_folder(self) -> Path:
         """Where the Parquet timeline lies."""
         return self.evidence / "timeline"
+
+    def analysis_digest(self) -> str:
+        """The value over every deterministic output, empty before detection."""
+        path = self.evidence / "digest.json"
+        return msgspec.json.decode(path.read_bytes(), type=_Digest).analysis_digest if path.exists() else ""
 
     def reset_shards(self) -> None:
         """Drop the parsers' unfinished parts once the timeline is written."""

@@ -1,0 +1,112 @@
+"""Separated lines as Arrow columns without a Python loop: for the plain rows that make up nearly all of a log.
+
+Plain means printable ASCII, no quote character where quoting exists, and exactly the expected number of fields.
+Everything else is left to the slow path of the parser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from parsers.lines import Block, Bools, Ints
+
+_PLAIN = np.zeros(256, np.bool_)
+_PLAIN[0x20:0x7F] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The plain rows of a block: `index` are their line numbers, `flat` all fields row after row."""
+
+    index: Ints
+    width: int
+    flat: pa.StringArray
+    escaped: pa.StringArray
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def text(self, field: int) -> pa.StringArray:
+        """One field of all rows."""
+        return _every(self.flat, field, self.width)
+
+    def json(self, field: int) -> pa.StringArray:
+        """One field of all rows, escaped for a JSON string."""
+        return _every(self.escaped, field, self.width)
+
+    def keep(self, good: Bools) -> Columns:
+        """Only these rows."""
+        rows = np.flatnonzero(good)
+        cells = pa.array((rows[:, None] * self.width + np.arange(self.width)).ravel())
+        return Columns(self.index[rows], self.width, self.flat.take(cells), self.escaped.take(cells))
+
+
+def _every(flat: pa.StringArray, field: int, width: int) -> pa.StringArray:
+    return flat.take(pa.array(np.arange(field, len(flat), width)))
+
+
+def plain_rows(block: Block, wanted: Bools, separator: bytes, width: int, quote: bytes = b"") -> Columns:
+    """Split the wanted lines of a block that are plain and have `width` fields (at least two)."""
+    data = np.frombuffer(block.raw, np.uint8)
+    plain = _PLAIN.copy()
+    plain[list(quote)] = False
+    cuts = np.flatnonzero(data == separator[0])
+    strange = np.flatnonzero(~plain[data])
+    low, high = np.searchsorted(cuts, block.starts), np.searchsorted(cuts, block.ends)
+    good = wanted & (high - low == width - 1)
+    good &= np.searchsorted(strange, block.starts) == np.searchsorted(strange, block.ends)
+    index = np.flatnonzero(good)
+    starts, ends = block.starts[index], block.ends[index]
+    inner = cuts[low[index][:, None] + np.arange(width - 1)] if len(index) else np.zeros((0, width - 1), np.int64)
+    lengths = np.column_stack((inner, ends)) - np.column_stack((starts, inner + 1))
+    flat = _strings(data[_between(data, starts, ends) & (data != separator[0])], lengths.ravel())
+    return Columns(index, width, flat, escape(flat))
+
+
+def _between(data: np.ndarray[tuple[int], np.dtype[np.uint8]], starts: Ints, ends: Ints) -> Bools:
+    step = np.zeros(len(data) + 1, np.int8)
+    step[starts] += 1
+    step[ends] -= 1
+    return np.cumsum(step[:-1], dtype=np.int8) > 0
+
+
+def _strings(data: np.ndarray[tuple[int], np.dtype[np.uint8]], lengths: Ints) -> pa.StringArray:
+    offsets = np.zeros(len(lengths) + 1, np.int32)
+    np.cumsum(lengths, out=offsets[1:])
+    return pa.StringArray.from_buffers(len(lengths), pa.py_buffer(offsets), pa.py_buffer(data))
+
+
+def escape(texts: pa.StringArray) -> pa.StringArray:
+    """Printable ASCII as the inside of a JSON string."""
+    texts = pc.replace_substring(texts, "\\", "\\\\")
+    return pc.replace_substring(texts, '"', '\\"')
+
+
+def json_objects(pairs: Sequence[tuple[str, pa.StringArray | str]], tail: pa.StringArray | str = "") -> pa.StringArray:
+    """JSON objects from (key, escaped values); `tail` is put before the closing brace, with its own comma."""
+    parts: list[pa.StringArray | str] = []
+    for number, (key, values) in enumerate(pairs):
+        lead = '","' if number else '{"'
+        parts += [f"{lead}{msgspec.json.encode(key).decode()[1:-1]}\":\"", values]
+    return pc.binary_join_element_wise(*parts, '"' if pairs else "{", tail, "}", "")
+
+
+def or_null(texts: pa.StringArray, empty: str) -> pa.StringArray:
+    """The texts, with null for the one that means nothing."""
+    return pc.if_else(pc.equal(texts, empty), pa.scalar(None, pa.string()), texts)
+
+
+def by_value(texts: pa.StringArray, read: Callable[[str], int | None]) -> tuple[Ints, Bools]:
+    """Numbers for texts, read once for each different text; and which could be read."""
+    coded = texts.dictionary_encode()
+    values = [read(text) for text in coded.dictionary.to_pylist()]
+    numbers = np.array([0 if v is None else v for v in values] or [0], np.int64)
+    known = np.array([v is not None for v in values] or [False], np.bool_)
+    codes = coded.indices.to_numpy(zero_copy_only=False)
+    return numbers[codes], known[codes]

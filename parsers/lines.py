@@ -1,0 +1,225 @@
+"""Lines of text logs with their byte offsets, in bounded memory; no line is ever dropped.
+
+A line ends with LF or CRLF. NUL bytes at either end (a log that was preallocated and still open) and a UTF-8 byte
+order mark are no part of it. UTF-16 files (by their mark) are turned into UTF-8 lines that keep their own offsets.
+Lines longer than a block are cut; the pieces are lines of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from shellcase.model import Job, Source, Span
+
+BLOCK = 4 << 20
+"""Bytes read at once; also the longest line."""
+
+SPAN = 16 << 20
+"""The least size of a part of a file that is parsed on its own."""
+
+MOST_SPANS = 24
+"""A part looks back for its header, so many parts of a huge file would read it many times over."""
+
+UTF8_MARK, UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+
+class Line(NamedTuple):
+    """One line: where it lies in the artefact (with its line end left out) and its bytes as UTF-8 or unknown."""
+
+    offset: int
+    length: int
+    raw: bytes
+
+    @property
+    def is_record(self) -> bool:
+        """Neither empty nor a `#` header."""
+        return bool(self.raw) and not self.raw.startswith(b"#")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whole lines of a file. `starts` and `ends` bound each line inside `raw`; empty lines have equal bounds.
+
+    `offset` is where `raw` begins in the artefact. `places` replaces that sum where `raw` was re-coded.
+    """
+
+    offset: int
+    raw: bytes
+    starts: Ints
+    ends: Ints
+    places: tuple[Ints, Ints] | None = None
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def offsets(self) -> tuple[Ints, Ints]:
+        """Offset and length of every line in the artefact."""
+        return self.places or (self.starts + self.offset, self.ends - self.starts)
+
+    def line(self, index: int) -> Line:
+        """One line by its number in the block."""
+        offsets, lengths = self.offsets()
+        raw = self.raw[int(self.starts[index]) : int(self.ends[index])]
+        return Line(int(offsets[index]), int(lengths[index]), raw)
+
+    def headers(self) -> Bools:
+        """Which lines begin with `#`."""
+        filled = self.ends > self.starts
+        first = np.frombuffer(self.raw, np.uint8)[np.where(filled, self.starts, 0)] if self.raw else self.starts
+        return filled & (first == ord("#"))
+
+    def records(self) -> Bools:
+        """Which lines are neither empty nor headers: this is the count no parser takes part in."""
+        return (self.ends > self.starts) & ~self.headers()
+
+
+def decode(raw: bytes) -> str:
+    r"""Bytes as text without loss: what is not UTF-8, and NUL, becomes `\xNN`."""
+    return raw.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
+
+
+def blocks(job: Job, size: int = BLOCK) -> Iterator[Block]:
+    """The lines of a job's artefact, or of its span, block by block."""
+    with job.source.open() as stream:
+        mark = stream.read(2)
+        if mark in UTF16_MARKS:
+            yield from _utf16_blocks(stream, "utf-16-le" if mark == UTF16_MARKS[0] else "utf-16-be", size)
+            return
+        start = job.span.offset if job.span else 0
+        length = job.span.length if job.span else None
+        stream.seek(start)
+        yield from _byte_blocks(stream, start, length, size)
+
+
+def _byte_blocks(stream: BinaryIO, start: int, length: int | None, size: int) -> Iterator[Block]:
+    end = None if length is None else start + length
+    rest, at = b"", start
+    while True:
+        want = size if end is None else min(size, end - at - len(rest))
+        fresh = stream.read(want) if want > 0 else b""
+        raw = rest + fresh
+        cut = raw.rfind(b"\n") + 1 if fresh else len(raw)
+        if not cut and len(raw) >= size:
+            cut = len(raw)
+        if cut:
+            yield _block(at, raw[:cut])
+        rest, at = raw[cut:], at + cut
+        if not fresh:
+            return
+
+
+def _block(offset: int, raw: bytes) -> Block:
+    data = np.frombuffer(raw, np.uint8)
+    ends = np.flatnonzero(data == 10)
+    starts = np.concatenate((np.zeros(1, np.int64), ends + 1))
+    ends = np.append(ends, len(raw))
+    if starts[-1] == len(raw):
+        starts, ends = starts[:-1], ends[:-1]
+    if len(starts) and offset == 0 and raw.startswith(UTF8_MARK):
+        starts[0] = min(3, int(ends[0]))
+    ends = ends - ((ends > starts) & (data[ends - 1] == 13)) if len(ends) else ends
+    return Block(offset, raw, *_without_nul(raw, starts, ends))
+
+
+def _without_nul(raw: bytes, starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
+    """Take NUL bytes off both ends of each line."""
+    if b"\0" not in raw:
+        return starts, ends
+    nul = np.flatnonzero(np.frombuffer(raw, np.uint8) == 0)
+    touched = np.unique(np.searchsorted(starts, nul, "right") - 1)
+    for index in touched.tolist():
+        line = raw[starts[index] : ends[index]]
+        ends[index] -= len(line) - len(line.rstrip(b"\0\r"))
+        starts[index] = min(ends[index], starts[index] + len(line) - len(line.lstrip(b"\0")))
+    return starts, ends
+
+
+def _utf16_blocks(stream: BinaryIO, codec: str, size: int) -> Iterator[Block]:
+    newline = "\n".encode(codec)
+    at, rest = 2, b""
+    while True:
+        fresh = stream.read(size - size % 2)
+        raw = rest + fresh
+        cut = _last_newline(raw, newline) if fresh else len(raw)
+        if not cut and len(raw) >= size:
+            cut = len(raw) - len(raw) % 2
+        if cut:
+            yield _utf16_block(at, raw[:cut], codec, newline)
+        rest, at = raw[cut:], at + cut
+        if not fresh:
+            return
+
+
+def _last_newline(raw: bytes, newline: bytes) -> int:
+    """Where the last whole line ends; a newline counts only at an even place."""
+    at = raw.rfind(newline)
+    while at >= 0 and at % 2:
+        at = raw.rfind(newline, 0, at + 1)
+    return at + 2 if at >= 0 else 0
+
+
+def _utf16_block(offset: int, raw: bytes, codec: str, newline: bytes) -> Block:
+    """Re-code whole lines; the places keep pointing at the UTF-16 bytes."""
+    bounds, places, parts, at, out = [], [], [], 0, 0
+    while at < len(raw):
+        end = at + _first_newline(raw[at:], newline)
+        text = raw[at:end].decode(codec, "backslashreplace").strip("\r\0").replace("\n", " ")
+        line = text.encode("utf-8", "backslashreplace")
+        bounds.append((out, out + len(line)))
+        places.append((offset + at, end - at))
+        parts.append(line + b"\n")
+        out, at = out + len(line) + 1, end + 2
+    low, high = np.array(bounds, np.int64).T
+    return Block(offset, b"".join(parts), low, high, tuple(np.array(places, np.int64).T))  # type: ignore[arg-type]
+
+
+def _first_newline(raw: bytes, newline: bytes) -> int:
+    at = raw.find(newline)
+    while at >= 0 and at % 2:
+        at = raw.find(newline, at + 1)
+    return at if at >= 0 else len(raw)
+
+
+def split(source: Source) -> tuple[Span, ...]:
+    """Cut a big file at line ends into parts of equal size; by the bytes alone. UTF-16 files stay whole."""
+    if source.size <= SPAN:
+        return (Span(0, source.size),)
+    with source.open() as stream:
+        if stream.read(2) in UTF16_MARKS:
+            return (Span(0, source.size),)
+        return tuple(_cuts(stream, source.size))
+
+
+def _cuts(stream: BinaryIO, size: int) -> Iterator[Span]:
+    step = max(SPAN, -(-size // MOST_SPANS))
+    start = 0
+    while start < size:
+        stream.seek(min(start + step, size))
+        stream.readline(BLOCK)
+        end = min(stream.tell(), size)
+        yield Span(start, end - start)
+        start = end
+
+
+def last_header(job: Job, name: bytes = b"#Fields:") -> bytes:
+    """The header line in force where a span begins, read backwards from there; empty when there is none."""
+    at = job.span.offset if job.span else 0
+    tail = b""
+    with job.source.open() as stream:
+        while at > 0:
+            low = max(0, at - BLOCK)
+            stream.seek(low)
+            raw = stream.read(at - low) + tail
+            found = raw.rfind(b"\n" + name) + 1
+            if found or (low == 0 and raw.removeprefix(UTF8_MARK).startswith(name)):
+                return raw[found:].removeprefix(UTF8_MARK).split(b"\n", 1)[0].rstrip(b"\r\0")
+            at, tail = low, raw[:65536]
+    return b""

@@ -1,0 +1,92 @@
+"""Result document → one self-contained HTML page. The only file that knows Jinja.
+
+Every foreign string passes `u` (the cleaning helper, then escaping, then a `bdi` element) or `code` (split so that no
+antivirus takes a quoted web shell for one). No script, no outside reference, one stylesheet allowed by its hash.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from shellcase import svg, wording
+from shellcase.assemble import assemble, parse_iso
+from shellcase.case import Case
+from shellcase.clean import plain
+from shellcase.result import FindingView, Result, encode
+from shellcase.rooms import TEMPLATES
+from shellcase.zones import utc
+
+_STYLE = {"confirmed": "shown", "suspicious": "traces", "attempted": "attempted", "context": "context"}
+_DRAWN = ("confirmed", "suspicious", "attempted")
+
+
+def write_report(case: Case) -> Path:
+    """Write result.json and the examiner's page of the case's first report; return the page's path."""
+    result = assemble(case)
+    case.write_bytes("reports/R1/result.json", encode(result))
+    return case.write_bytes("reports/R1/examiner.html", render(result).encode("utf-8"))
+
+
+def render(result: Result) -> str:
+    """The page: a pure function of the result document."""
+    style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
+    page = _environment().get_template("examiner.html")
+    return page.render(
+        r=result,
+        style=Markup(style),  # noqa: S704 - our own file, no foreign text in it
+        csp=f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'",
+        picture=Markup(_picture(result)),  # noqa: S704 - svg.py escapes what it is given
+        claim_words=wording.CLAIM_WORDS,
+        scale=wording.STRENGTH_SCALE,
+        claim_order=("confirmed", "suspicious", "attempted", "context"),
+        glossary=wording.GLOSSARY,
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["u"] = untrusted
+    environment.filters["code"] = disarmed
+    environment.filters["n"] = lambda number: f"{number:,}".replace(",", "\u202f")
+    environment.filters["hash"] = lambda text: Markup("<wbr>").join(text[i : i + 8] for i in range(0, len(text), 8))
+    return environment
+
+
+def untrusted(text: str, limit: int = 400) -> Markup:
+    """Foreign text for the page: cleaned, escaped, and kept from turning the text around it."""
+    return Markup('<bdi class="u">{}</bdi>').format(plain(str(text), limit))
+
+
+def disarmed(text: str, limit: int = 400) -> Markup:
+    """Foreign text that may quote code: every three characters in an element of their own (R-AV-1)."""
+    clean = plain(str(text), limit)
+    return Markup('<bdi class="u">') + Markup("").join(Markup("<i>{}</i>").format(clean[i : i + 3]) for i in range(0, len(clean), 3)) + Markup("</bdi>")
+
+
+def _picture(result: Result) -> str:
+    marks = [_mark(v) for v in result.findings if v.finding.claim in _DRAWN and v.finding.first]
+    bands = [
+        svg.Band(c.parser, parse_iso(c.first), parse_iso(c.last))
+        for c in result.coverage
+        if c.first and c.last and c.parser in wording.LOGS
+    ]
+    names = {t: f"{utc(t):%d %b %Y}" for t in svg.ticks(marks)}
+    return svg.timeline(marks, bands, names)
+
+
+def _mark(view: FindingView) -> svg.Mark:
+    finding = view.finding
+    first = parse_iso(finding.first or "")
+    last = parse_iso(finding.last) if finding.last else first
+    return svg.Mark(finding.number, finding.title, finding.attack, first, last, _STYLE[finding.claim])
+
+
+
