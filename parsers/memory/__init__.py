@@ -1,0 +1,1 @@
+"""Memory dumps: what they are of, never what is in them."""

@@ -1,0 +1,1 @@
+"""NTFS: the master file table and the change journal."""

@@ -1,0 +1,1 @@
+"""Web files: pages, exported virtual directories, what ASP.NET compiled."""
