@@ -78,7 +78,7 @@ def _picture(result: Result) -> str:
         for c in result.coverage
         if c.first and c.last and c.parser in wording.LOGS
     ]
-    names = {t: f"{utc(t):%d %b %Y}" for t in svg.ticks(marks)}
+    names = {t: f"{utc(t):%Y-%m-%d}" for t in svg.ticks(marks)}
     return svg.timeline(marks, bands, names)
 
 

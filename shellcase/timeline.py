@@ -117,7 +117,7 @@ def _open(folder: Path) -> duckdb.DuckDBPyConnection:
 def _empty_select() -> str:
     types = {"timestamp[us, tz=UTC]": "TIMESTAMPTZ", "int16": "SMALLINT", "int32": "INTEGER", "int64": "BIGINT"}
     columns = ", ".join(f'NULL::{types.get(str(f.type), "VARCHAR")} AS "{f.name}"' for f in TIMELINE)
-    return f"SELECT {columns} WHERE false"  # noqa: S608 - columns of our own schema
+    return f"SELECT {columns} WHERE false"
 
 
 def _quoted(text: str) -> str:
@@ -153,7 +153,7 @@ def _event_ids(columns: dict[str, pa.Array], artifact_id: str, size: int) -> pa.
     if ordinal is None:
         ordinal = pa.repeat(pa.scalar(0, pa.int32()), size)
     parts = [pc.fill_null(a, 0).cast(pa.string()) for a in (columns["offset"], ordinal)]
-    return pc.binary_join_element_wise(pa.scalar(artifact_id), *parts, "-")
+    return pc.call_function("binary_join_element_wise", [pa.scalar(artifact_id), *parts, pa.scalar("-")])
 
 
 def _states(states: pa.Array | None, default: str, size: int) -> pa.Array:
@@ -161,7 +161,10 @@ def _states(states: pa.Array | None, default: str, size: int) -> pa.Array:
     if states is None:
         return pa.repeat(pa.scalar(default), size)
     filled = pc.fill_null(states, "live")
-    return pc.if_else(pc.equal(filled, "live"), pa.scalar(default), filled) if default != "live" else filled
+    if default == "live":
+        return filled
+    is_live = pc.call_function("equal", [filled, pa.scalar("live")])
+    return pc.call_function("if_else", [is_live, pa.scalar(default), filled])
 
 
 def _row(event: Event) -> dict[str, object]:
@@ -263,7 +266,7 @@ def _sorted_rows(parser: str, shards: list[Path], out_dir: Path, source_id: str)
         [(count,)] = strangers.fetchall()
         if count:
             raise ValueError(f"{count} rows of {parser} belong to another source than {source_id}")
-        query = f"SELECT * {sql} ORDER BY {_SORT}, data, subject"  # noqa: S608
+        query = f"SELECT * {sql} ORDER BY {_SORT}, data, subject"
         yield from con.sql(query, params=[parser]).to_arrow_reader(ROW_GROUP)
 
 
