@@ -11,10 +11,13 @@ from dataclasses import dataclass
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from parsers.lines import Block, Bools, Ints
+
+Bytes = npt.NDArray[np.uint8]
 
 _PLAIN = np.zeros(256, np.bool_)
 _PLAIN[0x20:0x7F] = True
@@ -27,28 +30,25 @@ class Columns:
     index: Ints
     width: int
     flat: pa.StringArray
-    escaped: pa.StringArray
 
     def __len__(self) -> int:
         return len(self.index)
 
     def text(self, field: int) -> pa.StringArray:
         """One field of all rows."""
-        return _every(self.flat, field, self.width)
+        return self.flat.take(pa.array(np.arange(field, len(self.flat), self.width)))
 
     def json(self, field: int) -> pa.StringArray:
         """One field of all rows, escaped for a JSON string."""
-        return _every(self.escaped, field, self.width)
+        return escape(self.text(field))
 
     def keep(self, good: Bools) -> Columns:
         """Only these rows."""
+        if good.all():
+            return self
         rows = np.flatnonzero(good)
         cells = pa.array((rows[:, None] * self.width + np.arange(self.width)).ravel())
-        return Columns(self.index[rows], self.width, self.flat.take(cells), self.escaped.take(cells))
-
-
-def _every(flat: pa.StringArray, field: int, width: int) -> pa.StringArray:
-    return flat.take(pa.array(np.arange(field, len(flat), width)))
+        return Columns(self.index[rows], self.width, self.flat.take(cells))
 
 
 def plain_rows(block: Block, wanted: Bools, separator: bytes, width: int, quote: bytes = b"") -> Columns:
@@ -65,18 +65,19 @@ def plain_rows(block: Block, wanted: Bools, separator: bytes, width: int, quote:
     starts, ends = block.starts[index], block.ends[index]
     inner = cuts[low[index][:, None] + np.arange(width - 1)] if len(index) else np.zeros((0, width - 1), np.int64)
     lengths = np.column_stack((inner, ends)) - np.column_stack((starts, inner + 1))
-    flat = _strings(data[_between(data, starts, ends) & (data != separator[0])], lengths.ravel())
-    return Columns(index, width, flat, escape(flat))
+    kept = data[_between(data, starts, ends) & (data != separator[0])]
+    flat = _strings(kept, lengths.ravel())
+    return Columns(index, width, flat)
 
 
-def _between(data: np.ndarray[tuple[int], np.dtype[np.uint8]], starts: Ints, ends: Ints) -> Bools:
-    step = np.zeros(len(data) + 1, np.int8)
-    step[starts] += 1
-    step[ends] -= 1
-    return np.cumsum(step[:-1], dtype=np.int8) > 0
+def _between(data: Bytes, starts: Ints, ends: Ints) -> Bools:
+    """Which bytes lie inside the given lines (ascending, not touching)."""
+    edges = np.column_stack((starts, ends)).ravel()
+    runs = np.diff(np.concatenate((np.zeros(1, np.int64), edges, np.array([len(data)]))))
+    return np.repeat(np.arange(len(runs)) % 2 == 1, runs)
 
 
-def _strings(data: np.ndarray[tuple[int], np.dtype[np.uint8]], lengths: Ints) -> pa.StringArray:
+def _strings(data: Bytes, lengths: Ints) -> pa.StringArray:
     offsets = np.zeros(len(lengths) + 1, np.int32)
     np.cumsum(lengths, out=offsets[1:])
     return pa.StringArray.from_buffers(len(lengths), pa.py_buffer(offsets), pa.py_buffer(data))
@@ -84,8 +85,11 @@ def _strings(data: np.ndarray[tuple[int], np.dtype[np.uint8]], lengths: Ints) ->
 
 def escape(texts: pa.StringArray) -> pa.StringArray:
     """Printable ASCII as the inside of a JSON string."""
-    texts = pc.replace_substring(texts, "\\", "\\\\")
-    return pc.replace_substring(texts, '"', '\\"')
+    used = np.frombuffer(texts.buffers()[2] or b"", np.uint8)
+    for mark in '\\"':
+        if (used == ord(mark)).any():
+            texts = pc.replace_substring(texts, mark, f"\\{mark}")
+    return texts
 
 
 def json_objects(pairs: Sequence[tuple[str, pa.StringArray | str]], tail: pa.StringArray | str = "") -> pa.StringArray:
@@ -93,7 +97,7 @@ def json_objects(pairs: Sequence[tuple[str, pa.StringArray | str]], tail: pa.Str
     parts: list[pa.StringArray | str] = []
     for number, (key, values) in enumerate(pairs):
         lead = '","' if number else '{"'
-        parts += [f"{lead}{msgspec.json.encode(key).decode()[1:-1]}\":\"", values]
+        parts += [f'{lead}{msgspec.json.encode(key).decode()[1:-1]}":"', values]
     return pc.binary_join_element_wise(*parts, '"' if pairs else "{", tail, "}", "")
 
 

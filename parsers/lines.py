@@ -73,8 +73,9 @@ class Block:
     def headers(self) -> Bools:
         """Which lines begin with `#`."""
         filled = self.ends > self.starts
-        first = np.frombuffer(self.raw, np.uint8)[np.where(filled, self.starts, 0)] if self.raw else self.starts
-        return filled & (first == ord("#"))
+        heads: Bools = filled.copy()
+        heads[filled] = np.frombuffer(self.raw, np.uint8)[self.starts[filled]] == ord("#")
+        return heads
 
     def records(self) -> Bools:
         """Which lines are neither empty nor headers: this is the count no parser takes part in."""
@@ -170,7 +171,7 @@ def _utf16_block(offset: int, raw: bytes, codec: str, newline: bytes) -> Block:
     """Re-code whole lines; the places keep pointing at the UTF-16 bytes."""
     bounds, places, parts, at, out = [], [], [], 0, 0
     while at < len(raw):
-        end = at + _first_newline(raw[at:], newline)
+        end = _first_newline(raw, newline, at)
         text = raw[at:end].decode(codec, "backslashreplace").strip("\r\0").replace("\n", " ")
         line = text.encode("utf-8", "backslashreplace")
         bounds.append((out, out + len(line)))
@@ -178,11 +179,12 @@ def _utf16_block(offset: int, raw: bytes, codec: str, newline: bytes) -> Block:
         parts.append(line + b"\n")
         out, at = out + len(line) + 1, end + 2
     low, high = np.array(bounds, np.int64).T
-    return Block(offset, b"".join(parts), low, high, tuple(np.array(places, np.int64).T))  # type: ignore[arg-type]
+    offsets, lengths = np.array(places, np.int64).T
+    return Block(offset, b"".join(parts), low, high, (offsets, lengths))
 
 
-def _first_newline(raw: bytes, newline: bytes) -> int:
-    at = raw.find(newline)
+def _first_newline(raw: bytes, newline: bytes, start: int) -> int:
+    at = raw.find(newline, start)
     while at >= 0 and at % 2:
         at = raw.find(newline, at + 1)
     return at if at >= 0 else len(raw)
@@ -207,6 +209,17 @@ def _cuts(stream: BinaryIO, size: int) -> Iterator[Span]:
         end = min(stream.tell(), size)
         yield Span(start, end - start)
         start = end
+
+
+def lines_before(job: Job) -> int:
+    """How many lines end before the job's span begins, so that people get line numbers of the whole file."""
+    left = job.span.offset if job.span else 0
+    count = 0
+    with job.source.open() as stream:
+        while left > 0 and (raw := stream.read(min(BLOCK, left))):
+            count += raw.count(b"\n")
+            left -= len(raw)
+    return count
 
 
 def last_header(job: Job, name: bytes = b"#Fields:") -> bytes:

@@ -1,0 +1,1 @@
+"""Exchange's own text logs."""

@@ -1,0 +1,1 @@
+"""IIS access logs."""

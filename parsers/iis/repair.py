@@ -1,0 +1,86 @@
+"""Lines of an IIS log whose fields hold spaces: give every word back to the field it belongs to.
+
+IIS separates fields by one space and escapes spaces in most, but not in all of them (user names above all). Fields
+whose form is known (times, addresses, numbers) take exactly one word of that form and hold the others in place; the
+remaining words go to the free fields, to the likeliest first. The choice is a shortest path, so no line is costly.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+MOST_EXTRA = 256
+"""More words too many than this make a line hopeless."""
+
+_NUMBER = re.compile(r"\d+|-", re.ASCII)
+_WORD = re.compile(r"\S+")
+_ADDRESS = re.compile(r"[0-9A-Fa-f.:]+(?:%\w+)?|-", re.ASCII)
+_FORMS = {
+    "date": re.compile(r"\d{4}-\d\d-\d\d", re.ASCII),
+    "time": re.compile(r"\d\d:\d\d:\d\d", re.ASCII),
+    "s-ip": _ADDRESS,
+    "c-ip": _ADDRESS,
+    "cs-method": _WORD,
+    "cs-version": _WORD,
+    "s-sitename": _WORD,
+    "s-computername": _WORD,
+    "s-port": _NUMBER,
+    "c-port": _NUMBER,
+    "sc-status": re.compile(r"\d{1,5}|-", re.ASCII),
+    "sc-substatus": _NUMBER,
+    "sc-win32-status": _NUMBER,
+    "sc-bytes": _NUMBER,
+    "cs-bytes": _NUMBER,
+    "time-taken": _NUMBER,
+}
+_LIKELY = {"cs-username": 1, "cs(user-agent)": 2, "cs(cookie)": 2, "cs(referer)": 3, "cs-uri-query": 3}
+_UNLIKELY = 4
+_NEVER = 1 << 30
+
+
+def fits(field: str, word: str) -> bool:
+    """Whether a word has the form of a field; free fields take anything."""
+    form = _FORMS.get(field.lower())
+    return form is None or form.fullmatch(word) is not None
+
+
+def repair(fields: Sequence[str], words: Sequence[str]) -> list[str] | None:
+    """The values of all fields, or None when the known forms cannot all be met."""
+    extra = len(words) - len(fields)
+    if not 0 <= extra <= MOST_EXTRA:
+        return None
+    # cost[e]: the least cost so far with e words given away beyond one per field; steps remember the way
+    cost = [0] + [_NEVER] * extra
+    steps: list[list[int]] = []
+    for number, field in enumerate(fields):
+        cost, taken = _advance(field, words[number : number + extra + 1], cost)
+        steps.append(taken)
+    return _walk_back(words, steps, extra) if cost[extra] < _NEVER else None
+
+
+def _advance(field: str, words: Sequence[str], cost: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Let one field take its first word at each possible place, and more words if it may."""
+    name = field.lower()
+    rigid = name in _FORMS
+    price = _LIKELY.get(name, _UNLIKELY)
+    fresh: list[int] = []
+    taken: list[int] = []
+    for spent, word in enumerate(words):
+        best, more = (cost[spent] if fits(name, word) else _NEVER), 0
+        if not rigid and spent and fresh[-1] + price < best:
+            best, more = fresh[-1] + price, taken[-1] + 1
+        fresh.append(best)
+        taken.append(more)
+    return fresh, taken
+
+
+def _walk_back(words: Sequence[str], steps: Sequence[Sequence[int]], extra: int) -> list[str]:
+    values: list[str] = []
+    end, spent = len(words), extra
+    for taken in reversed(steps):
+        more = taken[spent]
+        start = end - 1 - more
+        values.append(" ".join(words[start:end]))
+        end, spent = start, spent - more
+    return values[::-1]

@@ -1,0 +1,106 @@
+"""One line of an IIS log that is not plain: repaired if possible, else kept as raw text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from parsers.iis.repair import fits, repair
+from parsers.lines import Line, decode
+from parsers.rows import Cell, ts_cells
+from parsers.times import clock_ns, date_ns
+
+CAFE = re.compile(r"cafeReqId=(?P<id>[^;&]+)")
+ZONE, ZONE_DAY = "UTC by format", "UTC by format, day from #Date"
+_START = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?: |$)", re.ASCII)
+_SUBJECT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class IisRow:
+    """A line that was read, or could not be: `values` has then only `raw`."""
+
+    line: Line
+    ns: int | None
+    ts_text: str
+    zone: str
+    values: Mapping[str, str | bool]
+
+    @staticmethod
+    def columns() -> tuple[str, ...]:
+        """The order of `cells`."""
+        return (
+            *("ts", "ts_ns", "ts_text", "ts_zone", "ts_resolution_ns", "offset", "length", "locator", "subject"),
+            *("user", "src_ip", "url", "http_method", "http_status", "user_agent", "data"),
+        )
+
+    def cells(self, number: int) -> tuple[Cell, ...]:
+        """The row for the timeline; `number` is the line number."""
+        status = self._value("sc-status")
+        return (
+            *ts_cells(self.ns),
+            *(self.ts_text, self.zone, 10**9, self.line.offset, self.line.length, f"line {number}", self._subject()),
+            *(
+                (self._value("cs-username") or "").strip() or None,
+                self._value("c-ip"),
+                self._url(),
+                self._value("cs-method"),
+            ),
+            int(status) if status else None,
+            self._value("cs(User-Agent)"),
+            msgspec.json.encode(self.values).decode(),
+        )
+
+    def _value(self, name: str) -> str | None:
+        value = self.values.get(name, "-")
+        return None if value == "-" else str(value)
+
+    def _url(self) -> str | None:
+        stem, query = self._value("cs-uri-stem"), self._value("cs-uri-query")
+        return f"{stem}?{query}" if stem and query else stem
+
+    def _subject(self) -> str:
+        if "raw" in self.values:
+            return f"unreadable log line: {self.values['raw']}"[:_SUBJECT]
+        words = (self._value(name) or "-" for name in ("cs-method", "cs-uri-stem", "sc-status"))
+        return " ".join(words)[:_SUBJECT]
+
+
+def read_row(line: Line, fields: Sequence[str], day: str, site: str) -> IisRow | None:
+    """The line's fields by name; None when it fits no grammar."""
+    words = decode(line.raw).split(" ")
+    values = list(words) if len(words) == len(fields) and all(map(fits, fields, words)) else repair(fields, words)
+    if values is None or len(fields) < 2:
+        return None
+    named: dict[str, str | bool] = dict(zip(fields, values, strict=True))
+    date = str(named.get("date", day))
+    start, clock = date_ns(date), clock_ns(str(named.get("time", "")))
+    if start is None or clock is None:
+        return None
+    if len(words) != len(fields):
+        named["repaired"] = True
+    _add_keys(named, site)
+    text = f"{date} {named['time']}"
+    return IisRow(line, start + clock, text, ZONE if "date" in named else ZONE_DAY, named)
+
+
+def _add_keys(named: dict[str, str | bool], site: str) -> None:
+    if site and "site" not in named:
+        named["site"] = site
+    match = CAFE.search(str(named.get("cs-uri-query", "")))
+    if match:
+        named["cafeReqId"] = match["id"]
+
+
+def raw_row(line: Line, site: str) -> IisRow:
+    """A line nobody can read, with the instant it begins with, if it does."""
+    text = decode(line.raw)
+    values: dict[str, str | bool] = {"raw": text, **({"site": site} if site else {})}
+    match = _START.match(text)
+    start, clock = (date_ns(match[1]), clock_ns(match[2])) if match else (None, None)
+    if start is None or clock is None:
+        return IisRow(line, None, "", ZONE, values)
+    return IisRow(line, start + clock, f"{match[1]} {match[2]}" if match else "", ZONE, values)
