@@ -1,0 +1,114 @@
+"""Which files of which volume are wanted: every pattern against every name, each path once with all its definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from collector.definitions import Definition
+from collector.patterns import Matcher, Node, Pattern
+from collector.survey import VolumeTree
+from collector.tree import ORPHAN, Entry
+from collector.variables import fill, values
+from shellcase.model import HostFacts, Missing
+
+ALL_STREAMS = "*"
+
+
+@dataclass(slots=True)
+class Target:
+    """A path to take. `wanted` maps a stream's name (`*`: main stream and all others) to definitions."""
+
+    volume: VolumeTree
+    entry: Entry
+    path: str
+    wanted: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Targets in the order of volume and path, and the patterns that matched nothing."""
+
+    targets: tuple[Target, ...]
+    missing: tuple[Missing, ...]
+
+
+def resolve(
+    source: str, volumes: Sequence[VolumeTree], definitions: Sequence[Definition], host: HostFacts
+) -> Resolved:
+    """Match all definitions on all volumes."""
+    known, patterns, missing = values(host), list[Pattern](), list[Missing]()
+    for definition in definitions:
+        filled, empty = fill(definition, known)
+        patterns += filled
+        why = "the evidence gives no value for the variable in this path"
+        missing += [_missing(source, "", definition.name, text, why) for text in empty]
+    matcher, letters = Matcher(patterns), {v.volume.letter for v in volumes}
+    targets: list[Target] = []
+    hits: set[tuple[int, str]] = set()
+    for volume in volumes:
+        numbers = [n for n, p in enumerate(patterns) if _applies(p, volume, letters)]
+        found = _on_volume(volume, matcher, numbers, hits)
+        targets += found
+        missed = (n for n in numbers if (n, volume.volume.key) not in hits)
+        missing += [_nothing(source, volume, patterns[n]) for n in missed]
+    missing += [_no_drive(source, p) for p in patterns if not any(_applies(p, v, letters) for v in volumes)]
+    return Resolved(tuple(targets), tuple(missing))
+
+
+def _applies(pattern: Pattern, volume: VolumeTree, letters: set[str | None]) -> bool:
+    """A pattern with a drive goes to that volume; where no volume has that letter, to those without any."""
+    if not pattern.drive or pattern.drive == volume.volume.letter:
+        return True
+    return volume.volume.letter is None and pattern.drive not in letters
+
+
+def _on_volume(volume: VolumeTree, matcher: Matcher, numbers: list[int], hits: set[tuple[int, str]]) -> list[Target]:
+    tree, nodes = volume.tree, _Nodes(volume, matcher.root(numbers))
+    found: dict[tuple[int, str], Target] = {}
+    for entry in tree.files:
+        node = nodes.of(tree.parent_of(entry))
+        for number in node.wanted(entry.name) if node else ():
+            pattern, path = matcher.patterns[number], tree.path(entry)
+            hits.add((number, volume.volume.key))
+            target = found.setdefault((entry.record, path), Target(volume, entry, path))
+            names = target.wanted.setdefault(pattern.stream or ALL_STREAMS, [])
+            if pattern.definition not in names:
+                names.append(pattern.definition)
+    return [found[k] for k in sorted(found, key=lambda k: (k[1], k[0]))]
+
+
+class _Nodes:
+    """The matcher's node of each folder, found on the way down from the root, once."""
+
+    def __init__(self, volume: VolumeTree, root: Node) -> None:
+        self._tree = volume.tree
+        self._known: dict[int, Node | None] = {5: root, -1: root.enter(ORPHAN)}
+
+    def of(self, folder: int) -> Node | None:
+        chain: list[Entry] = []
+        while folder not in self._known and len(chain) < 256:
+            entry = self._tree.folders.get(folder)
+            if entry is None:
+                folder = -1
+                break
+            chain.append(entry)
+            folder = self._tree.parent_of(entry)
+        node = self._known.get(folder)
+        for entry in reversed(chain):
+            node = node.enter(entry.name) if node else None
+            self._known[entry.record] = node
+        return node
+
+
+def _missing(source: str, volume: str, definition: str, path: str, reason: str) -> Missing:
+    return Missing(source=source, volume=volume, definition=definition, path=path, outcome="missing", reason=reason)
+
+
+def _nothing(source: str, volume: VolumeTree, pattern: Pattern) -> Missing:
+    return _missing(source, volume.volume.name, pattern.definition, pattern.text, "no file of the volume matches")
+
+
+def _no_drive(source: str, pattern: Pattern) -> Missing:
+    reason = f"no volume of the image carries the letter {pattern.drive}"
+    return _missing(source, pattern.drive, pattern.definition, pattern.text, reason)

@@ -1,0 +1,37 @@
+"""The volumes of an image with their trees: one pass over each $MFT, used for host facts, patterns and deleted files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from collector.image import Image, VolumeHandle
+from collector.ntfs import FileRecord, Ntfs
+from collector.tree import Tree
+from shellcase.model import Volume
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeTree:
+    """A readable volume and its names. `volume` carries the drive letter once host facts are known."""
+
+    volume: Volume
+    handle: VolumeHandle
+    ntfs: Ntfs
+    tree: Tree
+
+    def file(self, path: str) -> FileRecord | None:
+        """The file at a volume-relative path, any case."""
+        entry = self.tree.find(path)
+        return self.ntfs.file(entry.record) if entry else None
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """Up to `limit` bytes of a file, None when it is not there."""
+        file = self.file(path)
+        stream = file.stream("") if file else None
+        return self.ntfs.read(stream, min(limit, stream.size)) if stream else None
+
+
+def survey(image: Image, deleted: frozenset[str] = frozenset()) -> tuple[VolumeTree, ...]:
+    """Walk every readable volume. `deleted`: extensions of deleted files worth remembering."""
+    handles = ((h, h.ntfs) for h in image.volumes)
+    return tuple(VolumeTree(h.volume, h, ntfs, Tree(ntfs, deleted)) for h, ntfs in handles if ntfs)

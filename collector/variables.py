@@ -1,0 +1,66 @@
+"""Values of the definitions' variables for one machine, and patterns with them filled in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from collector.definitions import Definition
+from collector.environment import normal
+from collector.patterns import Pattern, make
+from shellcase.model import HostFacts
+
+_VARIABLE = re.compile(r"%%([^%]+)%%")
+_SERVICE_PROFILES = ("\\ServiceProfiles\\*", "\\System32\\config\\systemprofile", "\\SysWOW64\\config\\systemprofile")
+
+
+def values(host: HostFacts) -> dict[str, tuple[str, ...]]:
+    r"""Every variable's values. Without hives the usual places are tried on every volume (no drive letter)."""
+    known = dict(host.environment)
+    drive, root = known.get("systemdrive", ""), known.get("systemroot", "\\Windows")
+    users = f"{drive}\\Users"
+    homes = [normal(p) for _sid, p in host.profiles]
+    logs = f"{root}\\System32\\winevt\\Logs"
+    usual = (f"{drive}\\Program Files\\Microsoft\\Exchange Server\\V15",)
+    return {
+        "environ_systemroot": (root,),
+        "environ_systemdrive": (drive,),
+        "environ_programdata": (normal(known.get("programdata", f"{drive}\\ProgramData")),),
+        "users.homedir": (f"{users}\\*", *(root + s for s in _SERVICE_PROFILES), *_outside(homes, [users, root])),
+        "exchange_install": tuple(dict.fromkeys(normal(e.path) for e in host.exchange)) or usual,
+        "iis_log_directory": tuple(dict.fromkeys(s.log_directory for s in host.sites)),
+        "iis_site_root": _outermost(p for s in host.sites for _v, p in s.roots),
+        "event_log_file": tuple(_outside([f for _n, f in host.event_logs], [logs])),
+    }
+
+
+def _outside(paths: Iterable[str], folders: Sequence[str]) -> list[str]:
+    """Paths that lie in none of the folders."""
+    starts = tuple(f.lower() + "\\" for f in folders)
+    return [p for p in dict.fromkeys(paths) if p and not p.lower().startswith(starts)]
+
+
+def _outermost(paths: Iterable[str]) -> tuple[str, ...]:
+    """Folders without those that lie inside another; a whole drive is not a web root to copy."""
+    ordered = sorted({p for p in paths if len(p) > 3}, key=lambda p: (len(p), p))
+    kept: list[str] = []
+    for path in ordered:
+        if _outside([path], kept) and path.lower() not in {k.lower() for k in kept}:
+            kept.append(path)
+    return tuple(sorted(kept))
+
+
+def fill(definition: Definition, known: dict[str, tuple[str, ...]]) -> tuple[list[Pattern], list[str]]:
+    """The definition's patterns, and those that name a variable without any value."""
+    patterns: list[Pattern] = []
+    empty: list[str] = []
+    for text in definition.patterns:
+        name = _VARIABLE.search(text)
+        if name is None:
+            patterns.append(make(definition.name, text))
+            continue
+        found = known.get(name[1], ())
+        patterns += [make(definition.name, text.replace(name[0], v)) for v in found]
+        if not found:
+            empty.append(text)
+    return [p for p in dict.fromkeys(patterns) if p.path.startswith("\\")], empty
