@@ -10,6 +10,7 @@ import msgspec
 
 from shellcase import __version__, wording
 from shellcase.case import Case
+from shellcase.detect import RuleRun
 from shellcase.ledger import Entry, alarms, read_ledger
 from shellcase.link import Chain
 from shellcase.model import Finding, Item, merge_ledgers
@@ -39,7 +40,7 @@ class FindingsFile(msgspec.Struct, frozen=True, kw_only=True):
 
     findings: tuple[Finding, ...]
     chains: tuple[Chain, ...] = ()
-    tested: tuple[Tested, ...] = ()
+    tested: tuple[RuleRun, ...] = ()
 
 
 def read_findings(case: Case) -> FindingsFile:
@@ -74,7 +75,7 @@ def assemble(case: Case) -> Result:
         verdict=wording.verdict(found.findings, coverage, source.host.name),
         key_times=key_times,
         findings=views,
-        chains=found.chains,
+        chains=_chains(found),
         shells=shells,
         dumps=dumps,
         coverage=coverage,
@@ -83,9 +84,32 @@ def assemble(case: Case) -> Result:
         not_collected_count=len(missing),
         item_count=len(items),
         event_count=count,
-        tested=found.tested,
+        tested=tuple(_tested(t) for t in found.tested),
         alarms=tuple(alarms(entries, ())),
         limits=wording.limits(source.host, coverage),
+    )
+
+
+_OUTCOMES = {"ran": "ran over the records of the case", "not_tested": "not tested", "failed": "could not run"}
+
+
+def _tested(run: RuleRun) -> Tested:
+    reason = f": {run.reason}" if run.reason else ""
+    return Tested(rule=run.rule, outcome=_OUTCOMES[run.state] + reason, findings=run.findings, events=run.events)
+
+
+def _chains(found: FindingsFile) -> tuple[Chain, ...]:
+    """The chains with display numbers in place of content-derived ids."""
+    numbers = {f.id: f.number for f in found.findings}
+    return tuple(
+        msgspec.structs.replace(
+            chain,
+            stages=tuple(
+                msgspec.structs.replace(s, findings=tuple(numbers[i] for i in s.findings)) for s in chain.stages
+            ),
+            links=tuple(msgspec.structs.replace(one, a=numbers[one.a], b=numbers[one.b]) for one in chain.links),
+        )
+        for chain in found.chains
     )
 
 
@@ -158,17 +182,34 @@ def parse_iso(text: str) -> int:
 def _key_times(findings: Sequence[Finding], zone: Zone | None) -> tuple[KeyTime, ...]:
     rows: list[KeyTime] = []
     for label, rules, claims in wording.KEY_TIMES:
-        hits = sorted((f for f in findings if f.rule in rules and f.claim in claims and f.first), key=lambda f: (f.first or "", f.number))
+        hits = sorted(
+            (f for f in findings if f.rule in rules and f.claim in claims and f.first),
+            key=lambda f: (f.first or "", f.number),
+        )
         if hits:
             first = hits[0]
             same = tuple(f.number for f in hits if f.first == first.first)
-            rows.append(KeyTime(label=label, time=first.first or "", local=_local_of(first.first, zone), findings=same, strength=first.strength))
+            rows.append(
+                KeyTime(
+                    label=label,
+                    time=first.first or "",
+                    local=_local_of(first.first, zone),
+                    findings=same,
+                    strength=first.strength,
+                )
+            )
     rows.sort(key=lambda k: parse_iso(k.time))
     strong = [f for f in findings if f.claim in ("confirmed", "suspicious") and f.last]
     if strong:
         last = max(strong, key=lambda f: (parse_iso(f.last or ""), f.number))
         rows.append(
-            KeyTime(label="Last recorded event of a finding", time=last.last or "", local=_local_of(last.last, zone), findings=(last.number,), strength=last.strength)
+            KeyTime(
+                label="Last recorded event of a finding",
+                time=last.last or "",
+                local=_local_of(last.last, zone),
+                findings=(last.number,),
+                strength=last.strength,
+            )
         )
     return tuple(rows)
 
@@ -178,7 +219,9 @@ def _key_times(findings: Sequence[Finding], zone: Zone | None) -> tuple[KeyTime,
 _SHELL_RULES = ("FS-01", "FS-02", "TA-01", "TA-03", "IS-05")
 
 
-def _shells(timeline: Timeline, findings: Sequence[Finding], items: dict[str, Item], zone: Zone | None) -> tuple[Shell, ...]:
+def _shells(
+    timeline: Timeline, findings: Sequence[Finding], items: dict[str, Item], zone: Zone | None
+) -> tuple[Shell, ...]:
     """One row per page name that a finding of the page rules cites."""
     pages: dict[str, list[Finding]] = {}
     for finding in findings:
@@ -205,7 +248,7 @@ _PAGE = f"""
 SELECT file_path, state, sha256, data->>'$.size' AS size, coalesce(data->>'$.sinks', '[]') AS sinks,
        coalesce(data->>'$.keys', '[]') AS keys
 FROM timeline WHERE kind = 'web.page' AND lower(file_path) LIKE ? ESCAPE '!' ORDER BY state <> 'live', file_path, event_id
-"""  # noqa: F541, S608
+"""  # noqa: F541
 _BORN = f"""
 SELECT file_path, state, min({_NS}) AS ns FROM timeline
 WHERE kind = 'ntfs.mft.entry' AND data->>'$.set' = 'FN' AND act LIKE '%B' AND lower(file_path) LIKE ? ESCAPE '!'
@@ -312,7 +355,9 @@ def _cited(findings: Sequence[Finding], items: dict[str, Item]) -> tuple[CitedIt
         for artifact in finding.artifacts:
             by_item.setdefault(artifact, set()).add(finding.number)
     rows = [
-        CitedItem(item=i.item, path=i.path, state=i.state, size=i.size, sha256=i.sha256, findings=tuple(sorted(by_item[a])))
+        CitedItem(
+            item=i.item, path=i.path, state=i.state, size=i.size, sha256=i.sha256, findings=tuple(sorted(by_item[a]))
+        )
         for a, i in items.items()
         if a in by_item
     ]

@@ -323,7 +323,9 @@ class Item(Struct, frozen=True, kw_only=True):
     sha256: str
     object: str | None  # relative to data/evidence; None when held in the source
     stored_as: str  # raw, cart, held
-    extents: tuple[tuple[int, int], ...] | None = None  # of sparse streams: (offset, length) of what is stored, in order
+    extents: tuple[tuple[int, int], ...] | None = (
+        None  # of sparse streams: (offset, length) of what is stored, in order
+    )
     read_errors: tuple[str, ...] = ()
 
 

@@ -167,7 +167,12 @@ def _portions(items: list[Item]) -> Iterator[tuple[Item, ...]]:
 
 
 def _task(
-    case: Case, source_id: str, host: HostFacts, name: str, items: tuple[Item, ...], by_path: dict[tuple[str, str, str | None], Item]
+    case: Case,
+    source_id: str,
+    host: HostFacts,
+    name: str,
+    items: tuple[Item, ...],
+    by_path: dict[tuple[str, str, str | None], Item],
 ) -> Task:
     parser = next(p for p in load() if p.name == name)
     key = "\n".join([name, str(parser.version), *(f"{i.artifact_id} {i.sha256}" for i in items)])
@@ -195,7 +200,9 @@ def _companions(parser: Parser, item: Item, by_path: dict[tuple[str, str, str | 
     return found
 
 
-def parse(case: Case, source_id: str, host: HostFacts, *, jobs: int, progress: Callable[[int, int], None]) -> list[Entry]:
+def parse(
+    case: Case, source_id: str, host: HostFacts, *, jobs: int, progress: Callable[[int, int], None]
+) -> list[Entry]:
     """Parse everything, write the timeline of a source, return the ledger in order of item and parser."""
     case.shards.mkdir(parents=True, exist_ok=True)
     tasks = plan(case, source_id, host)
@@ -215,7 +222,11 @@ def parse(case: Case, source_id: str, host: HostFacts, *, jobs: int, progress: C
             if isinstance(answer, Broken):
                 _write_lost(singles[index], answer)
     shards = [t for t in tasks if _finished(t)] + broken
-    entries = [e for t in shards for e in msgspec.json.decode(Path(t.shard).with_suffix(".json").read_bytes(), type=list[Entry])]
+    entries = [
+        e
+        for t in shards
+        for e in msgspec.json.decode(Path(t.shard).with_suffix(".json").read_bytes(), type=list[Entry])
+    ]
     write_sorted([Path(t.shard).with_suffix(".parquet") for t in shards], case.timeline_folder(), source_id)
     return sorted(entries, key=lambda e: (e.item, e.parser))
 
@@ -246,7 +257,11 @@ def _write_lost(task: Task, answer: Broken) -> None:
         state=item.state,
         ledger=Ledger(bytes_seen=item.size, found=1, failed=1, failed_ranges=((0, item.size),)),
         events=0,
-        issues=(Issue(grade="lost", what="parsing broke its worker process", offset=0, length=item.size, found=answer.reason),),
+        issues=(
+            Issue(
+                grade="lost", what="parsing broke its worker process", offset=0, length=item.size, found=answer.reason
+            ),
+        ),
         issue_count=1,
     )
     shard = Path(task.shard)

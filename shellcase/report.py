@@ -51,7 +51,11 @@ def render(result: Result) -> str:
 
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["u"] = untrusted
     environment.filters["code"] = disarmed
@@ -68,7 +72,11 @@ def untrusted(text: str, limit: int = 400) -> Markup:
 def disarmed(text: str, limit: int = 400) -> Markup:
     """Foreign text that may quote code: every three characters in an element of their own (R-AV-1)."""
     clean = plain(str(text), limit)
-    return Markup('<bdi class="u">') + Markup("").join(Markup("<i>{}</i>").format(clean[i : i + 3]) for i in range(0, len(clean), 3)) + Markup("</bdi>")
+    return (
+        Markup('<bdi class="u">')
+        + Markup("").join(Markup("<i>{}</i>").format(clean[i : i + 3]) for i in range(0, len(clean), 3))
+        + Markup("</bdi>")
+    )
 
 
 def _picture(result: Result) -> str:
@@ -87,6 +95,3 @@ def _mark(view: FindingView) -> svg.Mark:
     first = parse_iso(finding.first or "")
     last = parse_iso(finding.last) if finding.last else first
     return svg.Mark(finding.number, finding.title, finding.attack, first, last, _STYLE[finding.claim])
-
-
-

@@ -127,10 +127,9 @@ class Tested(Struct, frozen=True, kw_only=True):
     """What became of one rule."""
 
     rule: str
-    version: int
-    title: str
     outcome: str
-    matches: int
+    findings: int
+    events: int
 
 
 class Verdict(Struct, frozen=True, kw_only=True):

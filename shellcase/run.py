@@ -7,9 +7,10 @@ step, or a later run of the program, finds it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -17,13 +18,13 @@ import msgspec
 from collector.collect import collect as collect_image
 from collector.image import Image, open_source, verify_image
 from collector.writer import SourceRecord, Verification
+from parsers import load as load_parsers
 from shellcase import __version__
 from shellcase.case import Case, CaseMeta
 from shellcase.detect import detect as find
+from shellcase.detect import to_json
 from shellcase.errors import INTEGRITY, LOSS, OK, UsageError, worst
 from shellcase.ledger import alarms, read_ledger
-from shellcase.link import findings_document
-from shellcase.model import HostFacts
 from shellcase.parsing import claims, parse, usable_cores
 from shellcase.report import write_report
 from shellcase.rooms import DEFINITIONS, RULES
@@ -129,7 +130,9 @@ def parse_all(run: Run) -> int:
     if not case.done("parse"):
         record = read_source(case)
         case.audit("parse", jobs=run.jobs)
-        entries = parse(case, record.source_id, record.host, jobs=run.jobs, progress=lambda d, t: run.progress("parse", d, t))
+        entries = parse(
+            case, record.source_id, record.host, jobs=run.jobs, progress=lambda d, t: run.progress("parse", d, t)
+        )
         case.write_json("evidence/ledger.json", {"artifacts": entries})
         case.audit("parsed", artefacts=len(entries), events=sum(e.events for e in entries))
         case.finish("parse")
@@ -144,7 +147,7 @@ def detect(run: Run) -> int:
     run.progress("detect", 0, 1)
     with closing(Timeline.connect(case.timeline_folder())) as timeline:
         detection = find(timeline, load_rules(RULES), read_source(case).host)
-    case.write_json("work/findings.json", findings_document(detection))
+    case.write_bytes("work/findings.json", to_json(detection))
     _write_digest(case)
     case.audit("detected", findings=len(detection.findings), chains=len(detection.chains))
     run.progress("detect", 1, 1)
@@ -196,7 +199,11 @@ def read_verification(case: Case) -> Verification:
 
 def ledger_alarms(case: Case) -> list[str]:
     """What was lost or gave nothing, in words."""
-    unread = [i for i in case.items() if i.cls in {"evtx", "hive"} and i.state == "live" and not list(claims(i, case.evidence))]
+    unread = [
+        i
+        for i in case.items()
+        if i.cls in {"evtx", "hive"} and i.state == "live" and not list(claims(i, case.evidence))
+    ]
     return alarms(read_ledger(case), [i for i in unread if i.size])
 
 
@@ -205,6 +212,43 @@ def _write_digest(case: Case) -> None:
     names = ["collected.jsonl", "not_collected.jsonl", "ledger.json", "verification.json"]
     paths = [case.evidence / n for n in names] + sorted(case.timeline_folder().rglob("*.parquet"))
     paths.append(case.work / "findings.json")
-    rows = {p.relative_to(case.data).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths if p.exists()}
+    rows = {
+        p.relative_to(case.data).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths if p.exists()
+    }
     total = hashlib.sha256("".join(f"{v}  {k}\n" for k, v in sorted(rows.items())).encode()).hexdigest()
     case.write_json("evidence/digest.json", {"analysis_digest": total, "files": rows})
+
+
+def instant(text: str) -> str:
+    """An ISO 8601 time from the command line as UTC text. UsageError when it is none, or has no zone and no Z."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is no time", todo="write it like 2021-03-03T06:49:42Z") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+
+
+def parser_lines() -> Iterator[str]:
+    """One paragraph per parser, for people."""
+    for parser in load_parsers():
+        yield f"{parser.name} v{parser.version}"
+        yield f"    reads   {', '.join(parser.definitions)}"
+        yield f"    yields  {', '.join(k.name for k in parser.yields)}"
+
+
+def rule_lines(rule_id: str) -> Iterator[str]:
+    """A line per rule, or one rule with its words. UsageError for an unknown id."""
+    rules = load_rules(RULES).rules
+    if not rule_id:
+        yield from (f"{r.id}  v{r.version}  {r.claim:<10}  {r.weight:<6}  {r.title}" for r in rules)
+        return
+    rule = next((r for r in rules if r.id.lower() == rule_id.lower()), None)
+    if rule is None:
+        raise UsageError("no such rule", rule_id, "`shellcase rules` lists them")
+    yield f"{rule.id} v{rule.version}: {rule.title}"
+    yield f"claim {rule.claim}, weight {rule.weight}, ATT&CK {', '.join(rule.attack)}, reads {', '.join(rule.kinds)}"
+    yield f"record: {rule.observation}"
+    yield f"inference: {rule.inference}"
+    yield from (f"what else: {a}" for a in rule.alternatives)
+    yield from (f"limit ({one.kind}): {one.text}" for one in rule.limits)
+    yield rule.sql

@@ -124,7 +124,9 @@ def _bands(bands: Sequence[Band], axis: _Axis, y: int) -> tuple[list[str], int]:
         out.append(f'<rect x="{_LEFT}" y="{y - 10}" width="{right - _LEFT:.1f}" height="12" class="gap"/>')
         if band.last >= axis.low and band.first <= axis.high:
             low, high = axis.x(band.first), axis.x(band.last)
-            out.append(f'<rect x="{low:.1f}" y="{y - 10}" width="{max(2.0, high - low):.1f}" height="12" class="cover"/>')
+            out.append(
+                f'<rect x="{low:.1f}" y="{y - 10}" width="{max(2.0, high - low):.1f}" height="12" class="cover"/>'
+            )
     return out, y + 16
 
 

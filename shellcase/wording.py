@@ -28,7 +28,11 @@ STRENGTH_SCALE = (
 
 _SHOWN: tuple[Claim, ...] = ("confirmed", "suspicious")
 KEY_TIMES: tuple[tuple[str, tuple[str, ...], tuple[Claim, ...]], ...] = (
-    ("Earliest request through the front-end flaw (attempt)", ("HP-01", "HP-02", "HP-03", "HP-04", "IS-02", "AP-01"), (*_SHOWN, "attempted")),
+    (
+        "Earliest request through the front-end flaw (attempt)",
+        ("HP-01", "HP-02", "HP-03", "HP-04", "IS-02", "AP-01"),
+        (*_SHOWN, "attempted"),
+    ),
     ("Earliest accepted back-end logon through it", ("HP-05",), ("confirmed",)),
     ("Script put into a virtual directory's address", ("EC-01", "MM-01", "HP-06"), ("confirmed",)),
     ("Virtual directory reset, which writes the file", ("HP-07", "EC-03", "MM-02"), _SHOWN),
@@ -42,11 +46,20 @@ KEY_TIMES: tuple[tuple[str, tuple[str, ...], tuple[Claim, ...]], ...] = (
 )
 
 _POINTS: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("HP-05", "HP-06", "HP-07", "EC-01", "MM-01"), "Requests through the Exchange front end were accepted and changed its configuration"),
-    (("FS-01", "FS-02", "TA-01", "TA-03"), "Pages that no Exchange build ships lie, or lay, in folders that the internet can reach"),
+    (
+        ("HP-05", "HP-06", "HP-07", "EC-01", "MM-01"),
+        "Requests through the Exchange front end were accepted and changed its configuration",
+    ),
+    (
+        ("FS-01", "FS-02", "TA-01", "TA-03"),
+        "Pages that no Exchange build ships lie, or lay, in folders that the internet can reach",
+    ),
     (("IS-05",), "Such pages answered requests"),
     (("PX-01",), "The web server's own process started command shells"),
-    (("LD-01", "LD-02", "SE-02", "SY-01", "SY-02"), "The memory of LSASS was written to a file: credentials in it must be treated as exposed"),
+    (
+        ("LD-01", "LD-02", "SE-02", "SY-01", "SY-02"),
+        "The memory of LSASS was written to a file: credentials in it must be treated as exposed",
+    ),
     (("PX-08",), "An archive was staged"),
     (("PX-17",), "Files were hidden or a log was cleared"),
 )
@@ -64,11 +77,17 @@ def verdict(findings: Sequence[Finding], coverage: Sequence[Coverage], host: str
         text = f"The records of {name} show that it was broken into through its Exchange web service."
         return Verdict(level="shown", text=text, points=points)
     if traces:
-        text = f"The records of {name} hold traces that need an explanation; a successful break-in is not shown by them."
+        text = (
+            f"The records of {name} hold traces that need an explanation; a successful break-in is not shown by them."
+        )
         return Verdict(level="traces", text=text, points=points)
     tail = f"No trace of a success was found in the sources examined. {window}"
     if tried:
-        return Verdict(level="attempted", text=f"The records of {name} show attempts against its Exchange web service. {tail}", points=())
+        return Verdict(
+            level="attempted",
+            text=f"The records of {name} show attempts against its Exchange web service. {tail}",
+            points=(),
+        )
     text = f"No trace of the 2021 Exchange attacks was found on {name} in the sources examined. {window}"
     return Verdict(level="none", text=text, points=())
 
@@ -109,7 +128,10 @@ def limits(host: HostFacts, coverage: Sequence[Coverage]) -> tuple[str, ...]:
 
 GLOSSARY: tuple[tuple[str, str], ...] = (
     ("Artefact", "A file or file-system record that tells something about what happened on the computer."),
-    ("Back end, front end", "The two halves of an Exchange server: the front end takes requests from outside and passes them to the back end."),
+    (
+        "Back end, front end",
+        "The two halves of an Exchange server: the front end takes requests from outside and passes them to the back end.",
+    ),
     ("ECP", "Exchange Control Panel, the web page and service through which Exchange is configured."),
     ("HttpProxy log", "The front end's own record of each request that it passed on."),
     ("IIS", "Internet Information Services, the web server under Exchange; it writes its own log of each request."),

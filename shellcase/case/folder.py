@@ -44,15 +44,15 @@ class _Digest(msgspec.Struct, frozen=True):
 class Case:
     """A case folder that is open for work. `done(stage)` tells which stages an earlier run finished."""
 
-    def __init__(self, root: Path, meta: CaseMeta) -> None:
+    def __init__(self, root: Path, meta: CaseMeta, *, writing: bool = True) -> None:
         self.root, self.meta = root, meta
         self.data = root / "data"
         self.evidence, self.work, self.reports = self.data / "evidence", self.data / "work", self.data / "reports"
         self.shards = self.work / "shards"
         self.run_name = f"{len(list((self.work / 'runs').glob('[0-9]*'))) + 1:04d}"
         self._store = ObjectStore(self.evidence)
-        self._audit = Audit(self.data / "audit.jsonl", meta.case_number)
-        self._numbers = Numbers(self.data / "numbers.jsonl")
+        self._audit = Audit(self.data / "audit.jsonl", meta.case_number, writing=writing)
+        self._numbers = Numbers(self.data / "numbers.jsonl", writing=writing)
         self._journal = Journal(self.work / "collect.jsonl")
         self._waiting: list[Item | Missing] = []
         self._known: dict[str, Item] = {}
@@ -73,16 +73,20 @@ class Case:
     @classmethod
     def open(cls, root: Path) -> Case:
         """Open a case for its next stage; UsageError when it is none."""
-        path = root / "data" / "case.json"
-        if not path.is_file():
-            raise UsageError("this is no case folder", str(root), "give a folder that `shellcase run` or `collect` made")
-        try:
-            meta = msgspec.json.decode(path.read_bytes(), type=CaseMeta)
-        except msgspec.DecodeError as error:
-            raise UsageError(f"case.json cannot be read: {error}", str(path), "restore it from a copy") from error
-        case = cls(root, meta)
+        cls.look(root)
+        case = cls(root, _read_meta(root / "data" / "case.json"))
         case._begin()
         return case
+
+    @classmethod
+    def look(cls, root: Path) -> Case:
+        """Open a case only to read it: nothing is written, not even a line of the audit log."""
+        path = root / "data" / "case.json"
+        if not path.is_file():
+            raise UsageError(
+                "this is no case folder", str(root), "give a folder that `shellcase run` or `collect` made"
+            )
+        return cls(root, _read_meta(path), writing=False)
 
     def _begin(self) -> None:
         (self.work / "runs" / self.run_name).mkdir(parents=True, exist_ok=True)
@@ -108,6 +112,10 @@ class Case:
     def done(self, stage: str) -> bool:
         """Whether an earlier run finished this stage."""
         return (self.work / "stages" / stage).exists()
+
+    def reopen(self, stage: str) -> None:
+        """Let a stage be done again."""
+        (self.work / "stages" / stage).unlink(missing_ok=True)
 
     def finish(self, stage: str) -> None:
         """Mark a stage as done."""
@@ -235,12 +243,30 @@ class Case:
         shutil.rmtree(self.shards, ignore_errors=True)
 
 
+def _read_meta(path: Path) -> CaseMeta:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=CaseMeta)
+    except msgspec.DecodeError as error:
+        raise UsageError(f"case.json cannot be read: {error}", str(path), "restore it from a copy") from error
+
+
 def _files_csv(items: list[Item]) -> bytes:
     """What people browse: original path, state, size, hash, object."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     writer.writerow(["item", "path", "stream", "state", "class", "size", "sha256", "md5", "stored_as", "object"])
     for i in items:
-        row = [i.item, i.path, i.stream or "", i.state, i.cls, str(i.size), i.sha256, i.md5, i.stored_as, i.object or ""]
+        row = [
+            i.item,
+            i.path,
+            i.stream or "",
+            i.state,
+            i.cls,
+            str(i.size),
+            i.sha256,
+            i.md5,
+            i.stored_as,
+            i.object or "",
+        ]
         writer.writerow([cell(c) for c in row])
     return ("\ufeff" + out.getvalue()).encode("utf-8", "backslashreplace")

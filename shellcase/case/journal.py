@@ -66,9 +66,10 @@ class AuditLine(msgspec.Struct, frozen=True):
 class Audit:
     """The hash-chained log of what was done to the case, with the clock of the examiner's machine."""
 
-    def __init__(self, path: Path, case_key: str) -> None:
+    def __init__(self, path: Path, case_key: str, *, writing: bool = True) -> None:
         self._journal = Journal(path)
-        self._journal.mend()
+        if writing:
+            self._journal.mend()
         self.seq, self.head = 0, hashlib.sha256(f"case-audit-v1\n{case_key}".encode()).hexdigest()
         for line in self._journal.lines():
             self.seq, self.head = self.seq + 1, hashlib.sha256(line).hexdigest()
@@ -93,9 +94,10 @@ class Numbers:
 
     _WIDTH = {"SRC": 2, "ITEM": 6, "F": 3, "EX": 3}
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, writing: bool = True) -> None:
         self._journal = Journal(path)
-        self._journal.mend()
+        if writing:
+            self._journal.mend()
         self._given: dict[tuple[str, str], str] = {}
         self._count: dict[str, int] = {}
         for line in self._journal.lines():

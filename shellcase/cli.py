@@ -1,0 +1,328 @@
+"""The command line: verbs, options, and what people read. Exit codes are those of shellcase.errors."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+import traceback
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from shellcase import __version__
+from shellcase import run as runs
+from shellcase.case import Case, CaseMeta
+from shellcase.clean import plain
+from shellcase.errors import BUG, OK, USAGE, Interrupted, ShellcaseError, UsageError
+from shellcase.export import export
+from shellcase.progress import Display
+from shellcase.rooms import DEMO
+from shellcase.show import case_summary, describe_event, image_summary
+from shellcase.timeline import Timeline
+
+app = typer.Typer(
+    name="shellcase",
+    help="A disk image of a broken-into Exchange server in; a case folder, one timeline and a report out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+CaseDir = Annotated[Path, typer.Option("--case", help="The case folder; made new, or resumed when it is unfinished.")]
+CaseArg = Annotated[Path, typer.Argument(metavar="CASE", help="A case folder.")]
+SourceArg = Annotated[
+    list[Path], typer.Argument(metavar="SOURCE...", help="The image: E01, raw, VMDK, VHD, VHDX, QCOW2.")
+]
+Number = Annotated[str, typer.Option("--case-number", help="As it shall stand in the report.")]
+Examiner = Annotated[str, typer.Option("--examiner", help="Who does the work.")]
+Title = Annotated[str, typer.Option("--title", help="Title of the report.")]
+Organisation = Annotated[str, typer.Option("--organisation", help="Whose work it is.")]
+ReportDate = Annotated[
+    str, typer.Option("--report-date", help="Date printed in the report; the machine's clock is never used.")
+]
+Jobs = Annotated[int, typer.Option("--jobs", min=0, help="Worker processes; 0 means one for each core.")]
+Verify = Annotated[str, typer.Option("--verify", help="none: do not hash the source; full: hash all of it.")]
+Profile = Annotated[str, typer.Option("--profile", help="What to collect: minimal, exchange or full.")]
+Dumps = Annotated[
+    bool, typer.Option("--include-memory-dumps", help="Copy whole memory dumps; without it only their structure.")
+]
+Clobber = Annotated[
+    bool, typer.Option("--clobber", help="Move an existing case folder aside first; nothing is deleted.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="A machine-readable summary on stdout.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress; errors are still told.")]
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"shellcase {__version__}")
+        raise typer.Exit(OK)
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Options that stand before a verb."""
+
+
+def _work(
+    sources: list[Path],
+    case_dir: Path,
+    meta: CaseMeta,
+    steps: tuple[runs.Step, ...],
+    *,
+    options: dict[str, Any],
+    clobber: bool,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Open or make the case, take the steps, say what came of it."""
+    if options["verify"] not in {"none", "full"}:
+        raise UsageError(f"--verify {options['verify']} is unknown", todo="use none or full")
+    options["jobs"] = options["jobs"] or runs.usable_cores()
+    case, image = runs.open_case(case_dir, meta, tuple(sources), clobber=clobber)
+    with Display(quiet=quiet) as display:
+        run = runs.Run(sources=tuple(sources), case=case, image=image, progress=display.progress, **options)
+        try:
+            code = runs.execute(run, steps)
+        except KeyboardInterrupt:
+            case.flush()
+            case.audit("interrupted")
+            raise Interrupted(
+                "stopped by the user", str(case_dir), "start the same command again: it goes on where it stopped"
+            ) from None
+        finally:
+            image.close()
+    _finish(case, run.messages, code, as_json=as_json)
+    return code
+
+
+def _finish(case: Case, messages: list[str], code: int, *, as_json: bool) -> None:
+    summary = case_summary(case)
+    if as_json:
+        typer.echo(json.dumps({**summary, "exit_code": code, "alarms": messages}, indent=1, sort_keys=True))
+        return
+    for message in messages[:20]:
+        typer.echo(plain(f"alarm: {message}", 600), err=True)
+    for key, value in summary.items():
+        typer.echo(f"{key.replace('_', ' '):>18}  {plain(str(value), 300)}")
+
+
+@app.command("run")
+def run_command(
+    sources: SourceArg,
+    case_dir: CaseDir,
+    case_number: Number = "",
+    examiner: Examiner = "",
+    title: Title = "",
+    organisation: Organisation = "",
+    report_date: ReportDate = "",
+    verify: Verify = "full",
+    profile: Profile = "exchange",
+    jobs: Jobs = 0,
+    include_memory_dumps: Dumps = False,
+    clobber: Clobber = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> int:
+    """From image to report: collect, verify, parse, detect, report."""
+    meta = CaseMeta(
+        case_number=case_number,
+        examiner=examiner,
+        title=title,
+        organisation=organisation,
+        report_date=report_date,
+        profile=profile,
+    )
+    options = {"verify": verify, "jobs": jobs, "profile": profile, "include_memory_dumps": include_memory_dumps}
+    return _work(sources, case_dir, meta, runs.STEPS, options=options, clobber=clobber, as_json=as_json, quiet=quiet)
+
+
+@app.command("collect")
+def collect_command(
+    sources: SourceArg,
+    case_dir: CaseDir,
+    case_number: Number = "",
+    examiner: Examiner = "",
+    verify: Verify = "full",
+    profile: Profile = "exchange",
+    include_memory_dumps: Dumps = False,
+    clobber: Clobber = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> int:
+    """Only collect: artefacts, hashes and outcomes into the case folder."""
+    meta = CaseMeta(case_number=case_number, examiner=examiner, profile=profile)
+    options = {"verify": verify, "jobs": 1, "profile": profile, "include_memory_dumps": include_memory_dumps}
+    steps = (runs.collect, runs.verify)
+    return _work(sources, case_dir, meta, steps, options=options, clobber=clobber, as_json=as_json, quiet=quiet)
+
+
+def _again(case_dir: Path, step: runs.Step, stage: str, *, jobs: int, as_json: bool, quiet: bool) -> int:
+    """Take one later step again on an existing case."""
+    case = Case.open(case_dir)
+    runs.read_source(case)
+    case.reopen(stage)
+    with Display(quiet=quiet) as display:
+        run = runs.Run(sources=(), case=case, jobs=jobs or runs.usable_cores(), progress=display.progress)
+        try:
+            code = step(run)
+        except KeyboardInterrupt:
+            raise Interrupted("stopped by the user", str(case_dir), "start the same command again") from None
+    _finish(case, run.messages, code, as_json=as_json)
+    return code
+
+
+@app.command("parse")
+def parse_command(case_dir: CaseArg, jobs: Jobs = 0, as_json: AsJson = False, quiet: Quiet = False) -> int:
+    """Only parse: collected artefacts into the timeline and the ledger."""
+    return _again(case_dir, runs.parse_all, "parse", jobs=jobs, as_json=as_json, quiet=quiet)
+
+
+@app.command("detect")
+def detect_command(case_dir: CaseArg, as_json: AsJson = False, quiet: Quiet = False) -> int:
+    """Only detect: the timeline into findings and chains."""
+    return _again(case_dir, runs.detect, "detect", jobs=1, as_json=as_json, quiet=quiet)
+
+
+@app.command("report")
+def report_command(case_dir: CaseArg, as_json: AsJson = False, quiet: Quiet = False) -> int:
+    """Only report: findings into result.json and the HTML page."""
+    return _again(case_dir, runs.report, "report", jobs=1, as_json=as_json, quiet=quiet)
+
+
+@app.command("info")
+def info_command(
+    target: Annotated[Path, typer.Argument(metavar="SOURCE|CASE", help="An image or a case folder.")],
+    as_json: AsJson = False,
+) -> int:
+    """What an image is, or what a case holds."""
+    is_case = (target / "data" / "case.json").exists()
+    summary = case_summary(Case.look(target)) if is_case else image_summary(target)
+    if as_json:
+        typer.echo(json.dumps(summary, indent=1, sort_keys=True))
+    else:
+        for key, value in summary.items():
+            typer.echo(f"{key.replace('_', ' '):>18}  {plain(str(value), 300)}")
+    return OK
+
+
+@app.command("timeline")
+def timeline_command(
+    case_dir: CaseArg,
+    where: Annotated[
+        str, typer.Option("--where", help="An SQL condition over the columns, such as \"kind = 'iis.request'\".")
+    ] = "true",
+    since: Annotated[str, typer.Option("--since", help="First instant, UTC, ISO 8601.")] = "",
+    until: Annotated[str, typer.Option("--until", help="Last instant, UTC, ISO 8601.")] = "",
+    fmt: Annotated[str, typer.Option("--format", "-f", help="table, csv, raw-csv, jsonl or parquet.")] = "table",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file instead of stdout; an existing one is refused.")
+    ] = None,
+) -> int:
+    """Filter the timeline and write it out."""
+    case = Case.look(case_dir)
+    parts = [f"({where})"]
+    parts += [f"ts {sign} TIMESTAMPTZ '{runs.instant(text)}'" for sign, text in ((">=", since), ("<=", until)) if text]
+    with closing(Timeline.connect(case.timeline_folder())) as timeline:
+        if output is None:
+            export(timeline, fmt, " AND ".join(parts), sys.stdout.buffer)
+            return OK
+        if output.exists():
+            raise UsageError("the output file exists already", str(output), "choose another name")
+        with output.open("wb") as out:
+            count = export(timeline, fmt, " AND ".join(parts), out)
+        typer.echo(f"{count} events → {plain(str(output))}", err=True)
+    return OK
+
+
+@app.command("show")
+def show_command(case_dir: CaseArg, event_id: Annotated[str, typer.Argument(metavar="EVENT_ID")]) -> int:
+    """An event, the bytes it came from, and the hash of the artefact they lie in."""
+    for line in describe_event(Case.look(case_dir), event_id):
+        typer.echo(line)
+    return OK
+
+
+@app.command("demo")
+def demo_command(
+    case_dir: CaseDir = Path("build/demo"),
+    jobs: Jobs = 0,
+    clobber: Clobber = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> int:
+    """The bundled image of a compromised Exchange server, from image to report."""
+    meta = CaseMeta(
+        case_number="DEMO-1", examiner="shellcase demo", title="Demonstration: compromised Exchange server EX01"
+    )
+    options = {"verify": "full", "jobs": jobs}
+    return _work(
+        [DEMO / "EX01.E01"], case_dir, meta, runs.STEPS, options=options, clobber=clobber, as_json=as_json, quiet=quiet
+    )
+
+
+@app.command("parsers")
+def parsers_command() -> int:
+    """Every parser: name, version, what feeds it, what it yields."""
+    for line in runs.parser_lines():
+        typer.echo(line)
+    return OK
+
+
+@app.command("rules")
+def rules_command(rule_id: Annotated[str, typer.Argument(metavar="[RULE]", help="One rule in full.")] = "") -> int:
+    """Every rule, or one explained."""
+    for line in runs.rule_lines(rule_id):
+        typer.echo(line)
+    return OK
+
+
+def main() -> int:
+    """Run the command line; the one place where errors become exit codes."""
+    sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        return int(app() or OK)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else USAGE
+    except ShellcaseError as error:
+        return _say(error)
+    except KeyboardInterrupt:
+        return _say(Interrupted("stopped by the user"))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return OK
+    except OSError as error:
+        return _say(_of_the_system(error))
+
+
+def _say(error: ShellcaseError) -> int:
+    text = str(error).split("\n")
+    typer.echo("error: " + "\n".join(plain(line, 1000) for line in text), err=True)
+    return error.exit_code
+
+
+def _of_the_system(error: OSError) -> ShellcaseError:
+    """An error of the machine in words; anything we did not foresee is our bug and says so."""
+    where = str(error.filename or "")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return UsageError(
+            "the disk of the case is full",
+            where,
+            "free some space and start the same command again: it goes on where it stopped",
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return UsageError("no permission", where, "choose a place that you may read or write")
+    traceback.print_exc()
+    bug = ShellcaseError(f"unexpected: {error}", where, "please report this with the lines above")
+    bug.exit_code = BUG
+    return bug

@@ -1,0 +1,99 @@
+"""Looking into images and cases: summaries, and one event with the very bytes it came from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from collector.image import open_source
+from shellcase.assemble import read_findings
+from shellcase.case import Case, open_object
+from shellcase.clean import plain
+from shellcase.errors import UsageError
+from shellcase.ledger import read_ledger
+from shellcase.run import read_verification
+from shellcase.timeline import Timeline
+
+_SHOWN = 4096
+
+
+def image_summary(path: Path) -> dict[str, str]:
+    """What an image is: container, size, volumes; nothing is written."""
+    with closing(open_source(path)) as image:
+        facts = {
+            "source": str(path),
+            "container": image.container,
+            "segments": str(len(image.segments)),
+            "media_bytes": str(image.size),
+            "fingerprint": image.fingerprint,
+            "partition_table": image.scheme,
+        }
+        for handle in image.volumes:
+            v = handle.volume
+            facts[f"volume_{v.number}"] = (
+                f"{v.fs} at byte {v.offset}, {v.size} bytes, label {v.label!r}, serial {v.serial} {handle.why}".strip()
+            )
+        for number, problem in enumerate(image.problems, 1):
+            facts[f"problem_{number}"] = problem
+    return facts
+
+
+def case_summary(case: Case) -> dict[str, str]:
+    """What a case holds, in the order in which people ask."""
+    findings = read_findings(case).findings
+    ledger = read_ledger(case)
+    counts = {c: sum(f.claim == c for f in findings) for c in ("confirmed", "suspicious", "attempted", "context")}
+    report = case.reports / "R1" / "examiner.html"
+    return {
+        "case": str(case.root),
+        "case_number": case.meta.case_number,
+        "source_check": read_verification(case).verdict,
+        "artefacts": str(sum(1 for _ in case.items())),
+        "not_collected": str(sum(1 for _ in case.not_collected())),
+        "records_found": str(sum(e.ledger.found for e in ledger)),
+        "records_read": str(sum(e.ledger.parsed for e in ledger)),
+        "events": str(sum(e.events for e in ledger)),
+        "findings": f"{len(findings)} ({', '.join(f'{n} {c}' for c, n in counts.items())})",
+        "analysis_digest": case.analysis_digest(),
+        "report": str(report) if report.exists() else "not yet written",
+    }
+
+
+def describe_event(case: Case, event_id: str) -> Iterator[str]:
+    """The event's columns, its bytes as a hex dump, and the hashes that tie them to the artefact."""
+    with closing(Timeline.connect(case.timeline_folder())) as timeline:
+        event = timeline.event(event_id)
+    if event is None:
+        raise UsageError(
+            "no such event in the timeline", event_id, "copy an event id from the report or from `shellcase timeline`"
+        )
+    for column, value in event.items():
+        if value is not None:
+            yield f"{column:>17}  {plain(str(value), 2000)}"
+    yield from _bytes_of(case, event["artifact_id"], event["offset"], event["length"])
+
+
+def _bytes_of(case: Case, artifact_id: str, offset: int | None, length: int | None) -> Iterator[str]:
+    item = next((i for i in case.items() if i.artifact_id == artifact_id), None)
+    if item is None:
+        raise UsageError("the artefact of this event is not in the case", artifact_id, "verify the case")
+    yield f"{'artefact':>17}  {item.item} {plain(item.path)} ({item.size} bytes, {item.stored_as})"
+    yield f"{'artefact sha256':>17}  {item.sha256}"
+    if item.object is None or offset is None or not length:
+        return
+    with open_object(case.evidence, item) as fh:
+        fh.seek(offset)
+        raw = fh.read(length)
+    yield f"{'bytes':>17}  {offset} to {offset + length} of the artefact, sha256 {hashlib.sha256(raw).hexdigest()}"
+    yield from _hexdump(raw[:_SHOWN], offset)
+    if len(raw) > _SHOWN:
+        yield f"{'':>17}  … {len(raw) - _SHOWN} bytes more"
+
+
+def _hexdump(raw: bytes, base: int) -> Iterator[str]:
+    for at in range(0, len(raw), 16):
+        row = raw[at : at + 16]
+        text = "".join(chr(b) if 32 <= b < 127 else "." for b in row)
+        yield f"{base + at:010x}  {row.hex(' '):<47}  {text}"
