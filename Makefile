@@ -46,3 +46,9 @@ wheel: $(READY)
 
 clean:
 	rm -rf build dist .venv
+
+lock:  ## renew the lock files (needs uv)
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	    --python-version 3.11 pyproject.toml --output-file requirements/run.lock
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	    --python-version 3.11 pyproject.toml --group dev --group build --output-file requirements/dev.lock
