@@ -116,19 +116,20 @@ def _run(con: duckdb.DuckDBPyConnection, rule: Rule, present: frozenset[str]) ->
 
 def _hits(con: duckdb.DuckDBPyConnection, rule: Rule) -> pa.Table:
     """The rule's rows with their citation, cut into groups and runs; `CITED` rows of each, in total order."""
-    con.execute(f"CREATE OR REPLACE TEMP TABLE hit AS SELECT * FROM ({rule.sql}) ORDER BY ALL")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE hit AS SELECT * FROM ({rule.sql}) ORDER BY ALL")  # noqa: S608
     columns = [row[0] for row in con.execute("DESCRIBE hit").fetchall()]
     if "variant" not in columns:
         con.execute("ALTER TABLE hit ADD COLUMN variant VARCHAR")
     gap = f"ts - lag(ts) OVER run > INTERVAL {rule.gap} SECOND" if rule.gap is not None else "false"
     cite = ", ".join(f"t.{c}" for c in _CITE)
+    every = ", ".join(f'"{c}"' for c in columns)
     sql = f"""
 WITH few AS (SELECT event_id, {cite} FROM timeline t WHERE event_id IN (SELECT event_id FROM hit)),
 cited AS (
   SELECT h.* REPLACE (coalesce(group_key, '') AS group_key, coalesce(variant, '') AS variant), few.* EXCLUDE (event_id)
   FROM hit h JOIN few USING (event_id)),
 once AS (
-  SELECT * FROM cited QUALIFY row_number() OVER (PARTITION BY group_key, variant, event_id ORDER BY ALL) = 1),
+  SELECT * FROM cited QUALIFY row_number() OVER (PARTITION BY group_key, variant, event_id ORDER BY {every}) = 1),
 ranked AS (
   SELECT group_key AS own_key, dense_rank() OVER (ORDER BY min(ts) NULLS LAST, group_key) AS place
   FROM once GROUP BY group_key),

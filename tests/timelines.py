@@ -1,0 +1,53 @@
+"""Small timelines out of made-up rows, so that rules and chains can be tried before any parser exists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shellcase.model import Event, Moment, Origin, Span
+from shellcase.rulebook import ExampleRow
+from shellcase.timeline import Ids, Timeline, rows_to_batch, write_sorted
+
+PIVOTS = (
+    "user", "src_ip", "process", "command", "file_path", "url", "http_method", "http_status", "user_agent",
+    "event_code", "channel", "provider",
+)  # fmt: skip
+
+
+def moment(text: str | None) -> Moment:
+    """ISO 8601 with Z to a Moment; up to nine digits of fraction."""
+    if text is None:
+        return Moment(None, 100, "")
+    head, _, fraction = text.removesuffix("Z").partition(".")
+    whole = int(datetime.fromisoformat(head).replace(tzinfo=UTC).timestamp())
+    return Moment(whole * 10**9 + int(fraction.ljust(9, "0")), 10 ** (9 - len(fraction)), text)
+
+
+def event(row: ExampleRow, n: int) -> Event:
+    """The event a parser would have made of the row; `n` keeps the ids apart."""
+    fields = {name: getattr(row, name) for name in PIVOTS}
+    origin = Origin((Span(n * 100, 100),), f"line {n + 1}", row.state)
+    return Event(
+        when=moment(row.ts), act=row.act, kind=row.kind, subject=row.kind, origin=origin, data=row.data, **fields
+    )
+
+
+def timeline_of(rows: Iterable[ExampleRow], folder: Path) -> Timeline:
+    """Write the rows as one source's Parquet files below `folder` and open them."""
+    ids = {}
+    batches = []
+    for n, row in enumerate(rows):
+        artifact = ids.setdefault(row.path, f"{len(ids):016x}")
+        who = Ids(parser="test.rows", source_id="SRC-01", host="EX01", artifact_id=artifact, path=row.path)
+        batches.append(rows_to_batch([event(row, n)], who))
+    shards = folder / "shards"
+    shards.mkdir(parents=True)
+    pq.write_table(pa.Table.from_batches(batches), shards / "0.parquet")
+    out = folder / "timeline"
+    write_sorted([shards / "0.parquet"], out / "source=SRC-01", "SRC-01")
+    return Timeline.connect(out)
