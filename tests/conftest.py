@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from shellcase.case import Case, CaseMeta
-from shellcase.run import Run, execute, open_case
 
 ROOT = Path(__file__).resolve().parents[1]
 EX01 = ROOT / "fixtures" / "demo" / "EX01.E01"
@@ -19,6 +17,8 @@ META = CaseMeta(case_number="T-1", examiner="the test suite", title="Test case")
 
 def make_case(image: Path, folder: Path, *, jobs: int = 2) -> tuple[Case, int]:
     """Run all steps over an image; the case and the exit code."""
+    from shellcase.run import Run, execute, open_case
+
     case, opened = open_case(folder, META, (image,), clobber=False)
     return case, execute(Run(sources=(image,), case=case, image=opened, jobs=jobs))
 
@@ -35,16 +35,16 @@ def shared_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
-def ex01(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
+def ex01(tmp_path_factory: pytest.TempPathFactory) -> Case:
     """EX01 from image to report, once for the whole suite."""
     case, code = make_case(EX01, tmp_path_factory.mktemp("ex01") / "case")
     assert code == 0, f"EX01 ended with exit code {code}"
-    yield case
+    return case
 
 
 @pytest.fixture(scope="session")
-def ex02(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
+def ex02(tmp_path_factory: pytest.TempPathFactory) -> Case:
     """EX02 from image to report, once for the whole suite."""
     case, code = make_case(EX02, tmp_path_factory.mktemp("ex02") / "case")
     assert code == 0, f"EX02 ended with exit code {code}"
-    yield case
+    return case
