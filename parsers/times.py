@@ -47,8 +47,8 @@ def filetime_moment(filetime: int, means: str = "instant") -> Moment:
 def ns_text(ns: int, digits: int = 7) -> str:
     """UTC nanoseconds as ISO 8601 with Z and so many digits after the point."""
     seconds, rest = divmod(ns, 10**9)
-    whole = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
-    whole = whole.rjust(19, "0")  # strftime does not pad years below 1000 everywhere
+    when = _EPOCH + timedelta(seconds=seconds)
+    whole = when.isoformat()[:19]
     return f"{whole}.{rest:09d}"[: 20 + digits] + "Z" if digits else f"{whole}Z"
 
 

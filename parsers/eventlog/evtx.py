@@ -1,0 +1,177 @@
+"""Windows event logs (EVTX): every live record, damaged chunks and all, each with its offset and exact time.
+
+Records are counted by a walk over chunk and record headers (`walk.py`); the fast reader decodes them chunk by chunk
+(`decode.py`), python-evtx takes what it refuses (`fallback.py`), the rest is lost and said so. Whole records behind a
+chunk's free-space mark are stale copies: they come with state `slack` and count as recovered, never as found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from parsers.account import Account
+from parsers.eventlog.decode import decode
+from parsers.eventlog.fallback import read_record
+from parsers.eventlog.record import CMDLET_KIND, COLUMNS, KIND, BadRecordError, row
+from parsers.eventlog.walk import FILE_HEADER, FILE_MAGIC, Chunk, Record, chunks, split
+from parsers.eventlog.xmltree import Node, from_json
+from parsers.rows import ROWS_PER_BATCH, Rows
+from shellcase.model import EventBatch, Issue, Job, Kind, Parser, ParserOutput
+
+_SYSTEM: Mapping[str, str] = {
+    "EventRecordID": "number inside the event",
+    "Level": "1 critical … 4 information",
+    "Version": "version of the event's definition",
+    "Task": "category",
+    "Opcode": "operation code",
+    "Keywords": "bit mask as 0x… text",
+    "Qualifiers": "upper half of a classic event id",
+    "ProcessID": "process that wrote the record",
+    "ThreadID": "thread that wrote the record",
+    "UserID": "SID in the Security element",
+    "Computer": "computer named in the record",
+    "ActivityID": "correlation GUID",
+    "RelatedActivityID": "correlation GUID of the other side",
+    "Guid": "GUID of the provider",
+    "EventSourceName": "classic name of the provider",
+    "EventData": "object name → value, in the record's order; a name used again gets its place, name#4",
+    "Data": "list of the values without names, in the record's order",
+    "UserData": "object dotted name → value",
+    "Binary": "classic binary data as hex",
+    "Other": "object dotted name → value of any further part (RenderingInfo of forwarded records)",
+    "header_record_id": "number in the record's header; differs from EventRecordID in exported logs",
+    "written": "FILETIME of the record's header as text, when it is not TimeCreated",
+}
+_CMDLET: Mapping[str, str] = {
+    "Cmdlet": "name of the cmdlet",
+    "Parameters": "parameters as logged",
+    "Caller": "canonical name of the caller",
+    "HostApplication": "what called it",
+    "Process": "`<pid> <process>#<application pool>`",
+    "Elapsed": "time it took",
+    "Error": "error text",
+    **_SYSTEM,
+}
+
+
+def parse(job: Job) -> Iterator[ParserOutput]:
+    """One event for every record, an issue for everything strange, one ledger."""
+    account = Account()
+    rows = Rows(COLUMNS, {"act": "logged", "ts_zone": "UTC by format", "ts_means": "instant"})
+    with job.source.open() as stream:
+        if job.span is None or job.span.offset == 0:
+            head = stream.read(FILE_HEADER)
+            account.bytes_seen += len(head)
+            yield from _check_head(head)
+        for chunk in chunks(stream, job):
+            account.bytes_seen += chunk.length
+            yield from _check(chunk, account)
+            yield from _read(chunk, rows, account)
+            if len(rows) >= ROWS_PER_BATCH:
+                yield from rows.flush()
+    yield from rows.flush()
+    yield account.close()
+
+
+def _check_head(head: bytes) -> Iterator[Issue]:
+    if not head.startswith(FILE_MAGIC):
+        found = head[:8].hex(" ") or "an empty file"
+        yield Issue(grade="damaged", what="no EVTX file header", offset=0, expected="ElfFile", found=found)
+
+
+def _check(chunk: Chunk, account: Account) -> Iterator[Issue]:
+    """Compare what the chunk says of itself with what the walk met."""
+    if chunk.is_blank:
+        return
+    where = f"chunk at {chunk.offset}"
+    if not chunk.good_magic:
+        found = chunk.raw[:8].hex(" ")
+        yield _issue("damaged", "no chunk header", chunk.offset, chunk.length, where, "ElfChnk", found)
+    headed = sum(gap.headed for gap in chunk.gaps)
+    account.found += len(chunk.records) + headed
+    if chunk.announced is not None:
+        account.announced = (account.announced or 0) + chunk.announced
+        if chunk.announced != len(chunk.records):
+            met = f"{len(chunk.records)} records"
+            what = "chunk header announces another number of records"
+            yield _issue("damaged", what, chunk.offset, chunk.length, where, str(chunk.announced), met)
+    for part in chunk.checksums_wrong:
+        yield _issue("odd", f"checksum of {part} is wrong", chunk.offset, chunk.length, where, "CRC-32 as stored", "")
+    for gap in chunk.gaps:
+        account.lost(chunk.offset + gap.offset, gap.length)
+        grade = "lost" if gap.headed else "damaged"
+        at = chunk.offset + gap.offset
+        yield _issue(grade, "bytes that are no record", at, gap.length, where, "a record header", "other bytes")
+
+
+def _issue(grade: str, what: str, offset: int, length: int, where: str, expected: str, found: str) -> Issue:
+    level = grade if grade in {"lost", "damaged"} else "odd"
+    return Issue(
+        grade=level,  # type: ignore[arg-type]  # narrowed one line above
+        what=what,
+        offset=offset,
+        length=length,
+        expected=expected,
+        found=found,
+        locator=where,
+    )
+
+
+def _read(chunk: Chunk, rows: Rows, account: Account) -> Iterator[ParserOutput]:
+    for record, text in zip(chunk.records, decode(chunk.raw, chunk.records), strict=True):
+        tree = from_json(text) if text else None
+        if _add(chunk, record, tree, rows, account) or _add(
+            chunk, record, read_record(chunk.raw, record), rows, account
+        ):
+            account.parsed += 1
+            continue
+        at = chunk.offset + record.offset
+        account.lost(at, record.size)
+        where = f"record header {record.number}"
+        yield _issue("lost", "record that no reader can decode", at, record.size, where, "BinXML of an event", "")
+    if chunk.slack:
+        yield from _read_slack(chunk, rows, account)
+
+
+def _read_slack(chunk: Chunk, rows: Rows, account: Account) -> Iterator[EventBatch | Issue]:
+    decoded = decode(chunk.raw, chunk.slack)
+    done = 0
+    for record, text in zip(chunk.slack, decoded, strict=True):
+        tree = from_json(text) if text else None
+        done += _add(chunk, record, tree, rows, account, "slack")
+    account.recovered += done
+    found = f"{len(chunk.slack)} records, {done} readable"
+    first = chunk.slack[0].offset
+    what = "old records behind the chunk's free-space mark"
+    where = f"chunk at {chunk.offset}"
+    yield _issue("odd", what, chunk.offset + first, max(0, chunk.length - first), where, "free space", found)
+
+
+def _add(chunk: Chunk, record: Record, tree: Node | None, rows: Rows, account: Account, state: str = "live") -> bool:
+    if tree is None:
+        return False
+    try:
+        ns, cells = row(tree, record, chunk.raw, chunk.offset + record.offset, state)
+    except BadRecordError:
+        return False
+    rows.add(cells)
+    if state == "live":
+        account.saw(ns)
+    return True
+
+
+def recognises(first: bytes, path: str) -> bool:
+    """The file magic, or the name of an event log whose header is damaged."""
+    return first.startswith(FILE_MAGIC) or path.lower().endswith(".evtx")
+
+
+PARSER = Parser(
+    name="windows.evtx",
+    version=1,
+    definitions=("WindowsEventLogs",),
+    yields=(Kind(name=KIND, fields=_SYSTEM), Kind(name=CMDLET_KIND, fields=_CMDLET)),
+    recognises=recognises,
+    parse=parse,
+    split=split,
+    tier=1,
+)

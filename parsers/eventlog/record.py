@@ -1,0 +1,147 @@
+"""One event record as a row of the timeline."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from parsers.eventlog.cmdlet import PROVIDER as CMDLET_PROVIDER
+from parsers.eventlog.cmdlet import cmdlet_fields, cmdlet_subject
+from parsers.eventlog.pivots import pivots
+from parsers.eventlog.subjects import subject
+from parsers.eventlog.walk import Record
+from parsers.eventlog.xmltree import Content, Node, child, event_data, flatten
+from parsers.rows import Cell, ts_cells
+from parsers.times import FILETIME_1970, filetime_ns, filetime_text, iso_ns
+
+KIND, CMDLET_KIND = "windows.evtx.record", "exchange.management.cmdlet"
+COLUMNS = (
+    *("ts", "ts_ns", "ts_text", "ts_resolution_ns", "kind", "offset", "length", "locator", "state", "subject"),
+    *("user", "src_ip", "process", "command", "file_path", "url", "event_code", "channel", "provider", "sha256"),
+    "data",
+)
+_SYSTEM_TEXTS = ("EventRecordID", "Level", "Version", "Task", "Opcode", "Keywords", "Computer")
+_SYSTEM_ATTRIBUTES = (
+    ("Execution", ("ProcessID", "ThreadID")),
+    ("Security", ("UserID",)),
+    ("EventID", ("Qualifiers",)),
+    ("Correlation", ("ActivityID", "RelatedActivityID")),
+    ("Provider", ("Guid", "EventSourceName")),
+)
+_EMPTY = Node("", {}, "", [])
+
+Data = dict[str, str | list[str] | dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """TimeCreated: nanoseconds (None for none or a sentinel), what is known of the digits, and the text."""
+
+    ns: int | None
+    resolution_ns: int
+    text: str
+
+
+class BadRecordError(ValueError):
+    """The reader gave an event without a System part."""
+
+
+def row(tree: Node, record: Record, raw: bytes, offset: int, state: str) -> tuple[int | None, tuple[Cell, ...]]:
+    """The instant and the cells of a record. `raw` is the chunk, `offset` where the record lies in the file."""
+    system = child(tree, "System")
+    if system is None:
+        msg = "an event without a System part"
+        raise BadRecordError(msg)
+    parts = {kid.name: kid for kid in system.kids}
+    stamp = time_created(parts.get("TimeCreated", _EMPTY).attributes.get("SystemTime", ""), record, raw)
+    provider = parts.get("Provider", _EMPTY).attributes.get("Name", "")
+    code, channel = parts.get("EventID", _EMPTY).text, parts.get("Channel", _EMPTY).text
+    content = _content(tree)
+    named, data = content.named or flatten_user(tree), _system(parts)
+    kind = CMDLET_KIND if provider == CMDLET_PROVIDER and content.unnamed else KIND
+    if kind == CMDLET_KIND:
+        data |= cmdlet_fields(content.unnamed)
+    _add_content(data, content, tree)
+    _add_header(data, record, stamp)
+    seen = pivots(provider, code, named, content.unnamed, data)
+    line = cmdlet_subject(code, data) if kind == CMDLET_KIND else subject(provider, code, named, content.unnamed)
+    return stamp.ns, (
+        *ts_cells(stamp.ns),
+        *(stamp.text, stamp.resolution_ns, kind, offset, record.size, f"record {data.get('EventRecordID', '?')}"),
+        *(state, line, *seen[:6], code or None, channel or None, provider or None, seen[6]),
+        msgspec.json.encode(data).decode(),
+    )
+
+
+def time_created(text: str, record: Record, raw: bytes) -> Stamp:
+    """TimeCreated to 100 ns: the readers print whole microseconds (cut off, not rounded), the record has the rest.
+
+    The FILETIME is looked for among the record's own bytes, wherever its template put it; then in the header.
+    """
+    read = iso_ns(text.replace(" ", "T", 1))
+    if read is None:
+        return Stamp(None, 0, text)
+    filetime = read[0] // 100 + FILETIME_1970
+    exact = _exact(filetime, raw, record.offset + 24, record.offset + record.size)
+    if exact is None and record.written // 10 == filetime // 10:
+        exact = record.written
+    if exact is None:
+        return Stamp(filetime_ns(filetime), min(max(read[1], 100), 1000), text)
+    return Stamp(filetime_ns(exact), 100, filetime_text(exact))
+
+
+def _exact(filetime: int, raw: bytes, start: int, end: int) -> int | None:
+    """The first FILETIME within the same microsecond in a stretch of bytes."""
+    low = filetime - filetime % 10
+    for high in sorted({low >> 8, (low + 9) >> 8}):
+        at = raw.find(struct.pack("<Q", high)[:7], start + 1, end)
+        while at > 0:
+            value = high << 8 | raw[at - 1]
+            if low <= value < low + 10:
+                return value
+            at = raw.find(struct.pack("<Q", high)[:7], at + 1, end)
+    return None
+
+
+def _system(parts: Mapping[str, Node]) -> Data:
+    data: Data = {name: parts[name].text for name in _SYSTEM_TEXTS if name in parts and parts[name].text}
+    for name, wanted in _SYSTEM_ATTRIBUTES:
+        if name in parts and parts[name].attributes:
+            attributes = parts[name].attributes
+            data |= {key: attributes[key] for key in wanted if attributes.get(key)}
+    return data
+
+
+def _content(tree: Node) -> Content:
+    node = child(tree, "EventData")
+    return event_data(node) if node else Content({}, [], "")
+
+
+def flatten_user(tree: Node) -> dict[str, str]:
+    """The UserData part under dotted names."""
+    node = child(tree, "UserData")
+    return flatten(node.kids) if node else {}
+
+
+def _add_content(data: Data, content: Content, tree: Node) -> None:
+    if content.named:
+        data["EventData"] = content.named
+    if content.unnamed:
+        data["Data"] = content.unnamed
+    if content.binary:
+        data["Binary"] = content.binary
+    rest = [kid for kid in tree.kids if kid.name not in {"System", "EventData", "UserData"}]
+    user = flatten_user(tree)
+    if user:
+        data["UserData"] = user
+    if rest:
+        data["Other"] = flatten(rest)
+
+
+def _add_header(data: Data, record: Record, stamp: Stamp) -> None:
+    data["header_record_id"] = str(record.number)
+    if stamp.ns is None or filetime_ns(record.written) != stamp.ns:
+        data["written"] = filetime_text(record.written)
