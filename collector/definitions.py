@@ -119,10 +119,10 @@ def _checked(document: object, path: Path) -> Definition:
     except ValidationError as error:
         raise _wrong(path, f"definition {name}: {error}") from error
     if not _NAME.fullmatch(definition.name):
-        raise _wrong(path, f"definition {name}: a name starts with a capital letter and has letters and digits only")
+        raise _wrong(path, f"definition {name}: a name is a capital letter, then letters and digits")
     for source in definition.sources:
         if source.type != "FILE" or not source.attributes.paths or len(source.attributes.separator) != 1:
-            raise _wrong(path, f"definition {name}: sources are of type FILE with paths and a separator of one character")
+            raise _wrong(path, f"definition {name}: a source has type FILE, paths and a separator of one character")
     for pattern in definition.patterns:
         _check_pattern(pattern, f"definition {name}", path)
     return definition

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import BinaryIO
 
-from collector.ewfsections import SIGNATURE, SegmentInfo, Section, VolumeInfo, read_segment
+from collector.ewfsections import SIGNATURE, SegmentInfo, VolumeInfo, read_segment
 from shellcase.errors import EvidenceError
 
 _COMPRESSED = 1 << 63
@@ -22,7 +22,7 @@ _CACHED_CHUNKS = 256
 _OPEN_SEGMENTS = 32
 
 
-class DamagedRange(OSError):
+class DamagedRangeError(OSError):
     """Media bytes that cannot be decoded; the message says why and where in which segment file."""
 
 
@@ -101,7 +101,7 @@ class EwfImage:
         if self.segments[-1].last != "done":
             found = self.segments[-1].last or "nothing"
             self.problems.append(
-                f"{self.segments[-1].path.name}: last segment ends with '{found}', expected 'done'; segments are missing"
+                f"{self.segments[-1].path.name}: ends with '{found}', expected 'done'; segments are missing"
             )
         if len(self._starts) != self.volume.chunk_count:
             self.problems.append(
@@ -118,7 +118,7 @@ class EwfImage:
         return min(self.chunk_size, self.size - number * self.chunk_size)
 
     def chunk(self, number: int) -> bytes:
-        """The decoded chunk. Raises DamagedRange where it is missing, torn or fails its checksum."""
+        """The decoded chunk. Raises DamagedRangeError where it is missing, torn or fails its checksum."""
         cached = self._cache.get(number)
         if cached is not None:
             self._cache.move_to_end(number)
@@ -132,19 +132,16 @@ class EwfImage:
     def _decode(self, number: int) -> bytes:
         at = number * self.chunk_size
         if number >= len(self._starts):
-            raise DamagedRange(f"media bytes from {at} lie in a segment that is missing")
+            raise DamagedRangeError(f"media bytes from {at} lie in a segment that is missing")
         flagged, want = self._starts[number], self.chunk_length(number)
         start, length = flagged & ~_COMPRESSED, self._ends[number] - (flagged & ~_COMPRESSED)
         name = self.segments[self._owner[number]].path.name
         raw = self._read_raw(self._owner[number], start, min(length, 2 * self.chunk_size + 1024))
-        if flagged & _COMPRESSED:
-            data = _inflate(raw, self.chunk_size)
-        else:
-            stored = raw[: min(self.chunk_size, max(len(raw) - 4, 0))]
-            good = len(raw) >= 4 and zlib.adler32(stored) == int.from_bytes(raw[len(stored) : len(stored) + 4], "little")
-            data = stored if good else None
+        data = _inflate(raw, self.chunk_size) if flagged & _COMPRESSED else _stored(raw, self.chunk_size)
         if data is None or len(data) < want:
-            raise DamagedRange(f"chunk {number} fails its checksum at byte {start} of {name}, media bytes from {at}")
+            raise DamagedRangeError(
+                f"chunk {number} fails its checksum at byte {start} of {name}, media bytes from {at}"
+            )
         return data[:want]
 
     def _read_raw(self, index: int, offset: int, length: int) -> bytes:
@@ -159,7 +156,7 @@ class EwfImage:
         return handle.read(length)
 
     def read_at(self, offset: int, length: int) -> bytes:
-        """Media bytes; short only at the end. Raises DamagedRange."""
+        """Media bytes; short only at the end. Raises DamagedRangeError."""
         end = min(offset + length, self.size)
         parts: list[bytes] = []
         while offset < end:
@@ -176,6 +173,13 @@ class EwfImage:
         self._handles.clear()
 
 
+def _stored(raw: bytes, limit: int) -> bytes | None:
+    """An unpacked chunk whose Adler-32, in the 4 bytes after it, fits; else None."""
+    data = raw[: min(limit, max(len(raw) - 4, 0))]
+    stored = int.from_bytes(raw[len(data) : len(data) + 4], "little")
+    return data if len(raw) >= 4 and zlib.adler32(data) == stored else None
+
+
 def _inflate(raw: bytes, limit: int) -> bytes | None:
     """One zlib stream of at most `limit` bytes with its own checksum intact, else None."""
     stream = zlib.decompressobj()
@@ -184,6 +188,3 @@ def _inflate(raw: bytes, limit: int) -> bytes | None:
     except zlib.error:
         return None
     return data if stream.eof and len(data) <= limit else None
-
-
-__all__ = ["DamagedRange", "EwfImage", "Section", "find_segments", "is_ewf"]

@@ -1,4 +1,4 @@
-"""Sites of applicationHost.config: log directories and the folders they serve, expanded with the evidence's variables."""
+"""Sites of applicationHost.config: log directories and served folders, expanded with the evidence's variables."""
 
 from __future__ import annotations
 

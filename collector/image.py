@@ -101,9 +101,11 @@ def _open_media(path: Path) -> tuple[str, Reader, tuple[Path, ...], EwfImage | N
     try:
         opened = container.open(path)
     except (ContainerError, *READER_FAULTS) as error:
-        raise EvidenceError(f"The image container cannot be opened: {error.__cause__ or error}", str(path), _TODO) from error
+        raise EvidenceError(
+            f"The image container cannot be opened: {error.__cause__ or error}", str(path), _TODO
+        ) from error
     kind = _NAMES.get(opened.__type__, opened.__type__)
-    return kind, StreamMedia(opened, opened.size), _parts_of(path, kind), None
+    return kind, StreamMedia(opened, int(opened.size)), _parts_of(path, kind), None
 
 
 def _parts_of(path: Path, kind: str) -> tuple[Path, ...]:
@@ -151,7 +153,7 @@ def _partitions(media: Reader) -> tuple[str, bytes, list[_Part], tuple[str, ...]
     except (DiskError, *READER_FAULTS):
         return "none", b"", [_Part(0, media.size)], ("no partition table found; the media is read as one volume",)
     found = (p for p in disk.partitions if p.size and p.offset < media.size)
-    parts = [_Part(p.offset, p.size, str(p.guid or ""), str(p.type_str)) for p in found]
+    parts = [_Part(int(p.offset), int(p.size), str(p.guid or ""), str(p.type_str)) for p in found]
     scheme = "gpt" if any(p.guid for p in parts) else "mbr"
     return scheme, first[440:444], sorted(parts, key=lambda p: p.offset), ()
 

@@ -98,11 +98,6 @@ class Ntfs:
             return (file.stream("") if file else None) or own
         raise self._unreadable("neither $MFT nor $MFTMirr has a sound first record")
 
-    @property
-    def record_count(self) -> int:
-        """Records of $MFT."""
-        return self.mft.size // self.record_size
-
     def record(self, number: int) -> bytes | None:
         """One record with fix-ups, None when torn, empty or out of range."""
         at, end = number * self.record_size, (number + 1) * self.record_size

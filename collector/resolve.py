@@ -33,9 +33,7 @@ class Resolved:
     missing: tuple[Missing, ...]
 
 
-def resolve(
-    source: str, volumes: Sequence[VolumeTree], definitions: Sequence[Definition], host: HostFacts
-) -> Resolved:
+def resolve(source: str, volumes: Sequence[VolumeTree], definitions: Sequence[Definition], host: HostFacts) -> Resolved:
     """Match all definitions on all volumes."""
     known, patterns, missing = values(host), list[Pattern](), list[Missing]()
     for definition in definitions:

@@ -195,3 +195,33 @@ def _unit(volume: Reader, cluster: int, parts: list[Run], at: int, want: int, un
         except (EOFError, ValueError, IndexError, TypeError, OSError, struct.error) as broken:
             return Piece(at, bytes(want), f"{want} bytes from {at}: LZNT1 unit does not unpack ({broken})")
     return Piece(at, data[:want].ljust(want, b"\0"), error)
+
+
+def extents_of(stream: StreamInfo, cluster: int) -> tuple[tuple[int, int], ...]:
+    """(offset, length) of what is really on the disk, neighbours joined, cut at the size of the stream."""
+    found: list[tuple[int, int]] = []
+    at = 0
+    for lcn, count in stream.runs:
+        end = min(at + count * cluster, stream.size)
+        if lcn is not None and end > at:
+            if found and sum(found[-1]) == at:
+                found[-1] = (found[-1][0], end - found[-1][0])
+            else:
+                found.append((at, end - at))
+        at += count * cluster
+    return tuple(found)
+
+
+def read_range(volume: Reader, cluster: int, stream: StreamInfo, offset: int, length: int) -> bytes:
+    """Some bytes of a stream that is neither compressed nor resident; zeros where they cannot be read."""
+    out, at = bytearray(max(min(length, stream.size - offset), 0)), 0
+    want_end = offset + len(out)
+    for lcn, count in stream.runs:
+        low, high = max(at, offset), min(at + count * cluster, want_end, stream.initialized)
+        if lcn is not None and low < high:
+            piece = _read(volume, lcn * cluster + low - at, low, high - low)
+            out[low - offset : high - offset] = piece.data
+        at += count * cluster
+        if at >= want_end:
+            break
+    return bytes(out)

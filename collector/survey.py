@@ -1,4 +1,4 @@
-"""The volumes of an image with their trees: one pass over each $MFT, used for host facts, patterns and deleted files."""
+"""The volumes of an image with their trees: one pass over each $MFT for host facts, patterns and deleted files."""
 
 from __future__ import annotations
 

@@ -1,0 +1,74 @@
+"""Names and numbers of an artefact: its id, its exact path, its flags and times as they are on the disk."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import struct
+
+from collector.ntfs import FileRecord
+from collector.runs import StreamInfo
+
+_TAGS = {
+    0xA0000003: "mount point",
+    0xA000000C: "symbolic link",
+    0x80000017: "compressed by the system (WOF)",
+    0x80000013: "deduplicated",
+}
+WOF = 0x80000017
+
+
+def artifact_id(fingerprint: str, volume_key: str, path: str, stream: str | None, snapshot: str = "") -> str:
+    """16 hex digits. `snapshot` is empty for live files; recovered ones add their record, so that no two clash."""
+    digest = hashlib.sha256(bytes.fromhex(fingerprint) + volume_key.encode() + b"\0")
+    for text in (path, stream or "", snapshot):
+        digest.update(exact(text) + b"\0\0")
+    return digest.hexdigest()[:16]
+
+
+def exact(path: str) -> bytes:
+    """The UTF-16LE bytes NTFS holds."""
+    return path.encode("utf-16-le", "surrogatepass")
+
+
+def exact_b64(path: str) -> str:
+    """The same, for JSON."""
+    return base64.b64encode(exact(path)).decode("ascii")
+
+
+def printable(path: str) -> str:
+    r"""A text JSON can hold: lone surrogates as `\ud800`."""
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def flags(file: FileRecord, stream: StreamInfo) -> tuple[str, ...]:
+    """What is special about the stream and its file, in alphabetical order."""
+    dos = {1: "readonly", 2: "hidden", 4: "system"}
+    found = {word for bit, word in dos.items() if file.attributes & bit}
+    checks = {
+        "resident": stream.resident is not None,
+        "sparse": stream.sparse,
+        "compressed": bool(stream.unit),
+        "encrypted": stream.encrypted,
+        "reparse": bool(file.reparse),
+        "ads": any(s.name for s in file.streams),
+        "hardlinked": len({(n.parent, n.text) for n in file.names if n.namespace != 2}) > 1,
+    }
+    return tuple(sorted(found | {word for word, true in checks.items() if true}))
+
+
+def reparse_tag(file: FileRecord) -> int:
+    """The tag of a reparse point, 0 where there is none."""
+    return struct.unpack_from("<I", file.reparse)[0] if len(file.reparse) >= 4 else 0
+
+
+def reparse_text(file: FileRecord) -> str:
+    """What kind of reparse point it is, and where links lead."""
+    tag = reparse_tag(file)
+    kind = _TAGS.get(tag, f"reparse point 0x{tag:08X}")
+    if tag not in (0xA0000003, 0xA000000C) or len(file.reparse) < 16:
+        return kind
+    at, length = struct.unpack_from("<HH", file.reparse, 8)
+    start = (16 if tag == 0xA0000003 else 20) + at
+    target = file.reparse[start : start + length].decode("utf-16-le", "backslashreplace")
+    return f"{kind} to {printable(target)}"

@@ -1,0 +1,82 @@
+"""What is written of a source into `evidence/sources/SRC-01.json`: container, media, volumes, host facts."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from collector.image import Image
+from shellcase.model import HostFacts, Volume
+
+
+class SegmentRecord(Struct, frozen=True, kw_only=True):
+    """One file of the image. `sha256` is filled by the verification, which reads whole files anyway."""
+
+    name: str
+    size: int
+    sha256: str = ""
+
+
+class PartitionRecord(Struct, frozen=True, kw_only=True):
+    """One partition as the table has it, and why its volume was or was not read."""
+
+    number: int
+    offset: int
+    size: int
+    kind: str = ""
+    guid: str = ""
+    file_system: str = ""
+    note: str = ""
+
+
+class SourceRecord(Struct, frozen=True, kw_only=True):
+    """One source. No path, clock or user of the examiner's machine is in it."""
+
+    schema: str = "shellcase.source/1"
+    source: str
+    fingerprint: str
+    container: str
+    media_size: int
+    segments: tuple[SegmentRecord, ...]
+    stored_md5: str = ""
+    stored_sha1: str = ""
+    acquisition: dict[str, str] = {}
+    acquisition_errors: tuple[tuple[int, int], ...] = ()
+    scheme: str
+    disk_signature: str = ""
+    partitions: tuple[PartitionRecord, ...]
+    volumes: tuple[Volume, ...]
+    host: HostFacts
+    problems: tuple[str, ...] = ()
+
+
+def source_record(image: Image, source_id: str, host: HostFacts) -> SourceRecord:
+    """The record of an opened image."""
+    ewf = image.ewf
+    return SourceRecord(
+        source=source_id,
+        fingerprint=image.fingerprint,
+        container=image.container,
+        media_size=image.size,
+        segments=tuple(SegmentRecord(name=p.name, size=p.stat().st_size) for p in image.segments),
+        stored_md5=ewf.md5 if ewf else "",
+        stored_sha1=ewf.sha1 if ewf else "",
+        acquisition=dict(sorted(ewf.acquisition.items())) if ewf else {},
+        acquisition_errors=ewf.acquisition_errors if ewf else (),
+        scheme=image.scheme,
+        disk_signature=image.disk_signature[::-1].hex(),
+        partitions=tuple(
+            PartitionRecord(
+                number=h.volume.number,
+                offset=h.volume.offset,
+                size=h.volume.size,
+                kind=h.partition_type,
+                guid=h.partition_guid,
+                file_system=h.volume.fs,
+                note=h.why,
+            )
+            for h in image.volumes
+        ),
+        volumes=host.volumes,
+        host=host,
+        problems=image.problems,
+    )

@@ -1,0 +1,142 @@
+"""Taking one stream of one file: its bytes into the case, its facts into an `Item`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from msgspec import Struct
+
+from collector import identity
+from collector.classify import HELD, classify
+from collector.dumps import ReadAt, Skeleton, skeleton
+from collector.ntfs import FileRecord
+from collector.runs import StreamInfo, extents_of, pieces, read_range
+from collector.survey import VolumeTree
+from collector.writer import CaseWriter, Stored
+from shellcase.model import Item
+
+_HOLES = 16 << 20
+_MAX_ERRORS = 64
+_PACKED_HEAD = 16 << 20
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """Where the stream lies and why it is wanted. `path` is volume-relative."""
+
+    source: str
+    fingerprint: str
+    path: str
+    stream: str | None
+    definitions: tuple[str, ...]
+    state: str = "live"
+    grade: str = ""
+    snapshot: str = ""
+
+    def artifact_id(self, volume: VolumeTree) -> str:
+        """The id of what is taken from here."""
+        return identity.artifact_id(self.fingerprint, volume.volume.key, self.path, self.stream, self.snapshot)
+
+
+class _Bytes:
+    """The stream's bytes once, with the errors on the way. `holes=False`: only what is allocated."""
+
+    def __init__(self, volume: VolumeTree, stream: StreamInfo, *, holes: bool) -> None:
+        self.errors: list[str] = []
+        self._pieces = pieces(volume.ntfs.reader, volume.ntfs.cluster, stream, holes=holes)
+        self.head = next(self._chunks(), b"")
+
+    def _chunks(self) -> Iterator[bytes]:
+        for piece in self._pieces:
+            if piece.error and len(self.errors) < _MAX_ERRORS:
+                self.errors.append(piece.error)
+            if piece.data:
+                yield piece.data
+
+    def all(self) -> Iterator[bytes]:
+        """From the first byte on; once."""
+        return chain((self.head,) if self.head else (), self._chunks())
+
+
+def take(
+    case: CaseWriter, volume: VolumeTree, file: FileRecord, stream: StreamInfo, place: Place, *, dumps: bool
+) -> Item:
+    """Store the stream and record it. Memory dumps are only hashed unless `dumps`; a skeleton of theirs is kept."""
+    packed = _as_extents(stream, place)
+    source = _Bytes(volume, stream, holes=not packed)
+    cls = classify(place.path, place.stream, source.head, stream.size)
+    extents = extents_of(stream, volume.ntfs.cluster) if packed else None
+    if cls == HELD and not dumps:
+        stored, obj, how, extents = _hold(case, volume, stream, source)
+    else:
+        stored = case.put(source.all(), cls)
+        obj, how = stored.object, stored.stored_as
+    artifact = place.artifact_id(volume)
+    name = file.long_name()
+    item = Item(
+        item=case.item_number(artifact),
+        source=place.source,
+        artifact_id=artifact,
+        volume=volume.volume.name,
+        path=identity.printable(f"{volume.volume.name}{place.path}"),
+        path_b64=identity.exact_b64(place.path),
+        stream=identity.printable(place.stream) if place.stream else None,
+        definitions=place.definitions,
+        cls=cls,
+        state=place.state,
+        grade=place.grade,
+        size=stream.size,
+        allocated=stream.allocated,
+        mft_record=file.number,
+        mft_seq=file.seq,
+        flags=identity.flags(file, stream),
+        si_times=file.si,
+        fn_times=name.times if name else None,
+        md5=stored.md5,
+        sha1=stored.sha1,
+        sha256=stored.sha256,
+        object=obj,
+        stored_as=how,
+        extents=extents,
+        read_errors=(*file.damage, *source.errors),
+    )
+    case.collected(item)
+    return item
+
+
+def _as_extents(stream: StreamInfo, place: Place) -> bool:
+    """Sparse streams with much nothing in them keep their allocated parts only; the change journal always."""
+    if stream.resident is not None or stream.unit:
+        return False
+    holes = any(lcn is None for lcn, _count in stream.runs)
+    return holes and (place.stream == "$J" or stream.size - stream.allocated > _HOLES)
+
+
+def _hold(
+    case: CaseWriter, volume: VolumeTree, stream: StreamInfo, source: _Bytes
+) -> tuple[Stored, str | None, str, tuple[tuple[int, int], ...] | None]:
+    """Digests of the whole dump, and its skeleton as the object where it is a minidump."""
+    kept = _skeleton(volume, stream)
+    stored = case.hash_only(source.all())
+    if kept is None:
+        return stored, None, "held", None
+    return stored, case.put([kept.data], "other").object, "skeleton", kept.extents
+
+
+def _skeleton(volume: VolumeTree, stream: StreamInfo) -> Skeleton | None:
+    ntfs = volume.ntfs
+    if stream.resident is None and not stream.unit:
+        return skeleton(lambda at, n: read_range(ntfs.reader, ntfs.cluster, stream, at, n), stream.size)
+    first = ntfs.read(stream, min(_PACKED_HEAD, stream.size))
+    reader: ReadAt = lambda at, n: first[at : at + n]  # noqa: E731 - two ways to read, one line each
+    return skeleton(reader, len(first))
+
+
+def streams_of(file: FileRecord, wanted: str) -> Sequence[StreamInfo]:
+    """The streams a target asks for: one by name, or `*` for the main stream and every named one."""
+    if wanted != "*":
+        found = file.stream(wanted)
+        return [found] if found else []
+    if file.number < 24:
+        return [s for s in file.streams if not s.name]
+    return file.streams
