@@ -10,6 +10,7 @@ import hashlib
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from dissect.target import container
 from dissect.target.exceptions import ContainerError
@@ -149,7 +150,7 @@ def _partitions(media: Reader) -> tuple[str, bytes, list[_Part], tuple[str, ...]
     if is_ntfs(first):
         return "none", b"", [_Part(0, media.size)], ()
     try:
-        disk = Disk(_AsFile(media))
+        disk = Disk(cast(BinaryIO, _AsFile(media)))
     except (DiskError, *READER_FAULTS):
         return "none", b"", [_Part(0, media.size)], ("no partition table found; the media is read as one volume",)
     found = (p for p in disk.partitions if p.size and p.offset < media.size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import BinaryIO
+from typing import Protocol
 
 from collector.runs import Reader
 
@@ -15,10 +15,22 @@ READER_FAULTS = (
 """What container readers written by others raise on damaged input; becomes OSError here, once."""
 
 
+class Seekable(Protocol):
+    """What a container reader offers."""
+
+    def seek(self, offset: int, /) -> int:
+        """Move to an offset."""
+        ...
+
+    def read(self, length: int, /) -> bytes:
+        """Read from there."""
+        ...
+
+
 class StreamMedia:
     """A file-like object as media."""
 
-    def __init__(self, fh: BinaryIO, size: int) -> None:
+    def __init__(self, fh: Seekable, size: int) -> None:
         self._fh, self.size = fh, size
 
     def read_at(self, offset: int, length: int) -> bytes:

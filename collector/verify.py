@@ -23,7 +23,7 @@ MATCHES, DIFFERS, DAMAGED, NO_HASH = (
 
 
 class Verification(Struct, frozen=True, kw_only=True):
-    """The answer: `verdict` is one of the four constants; hashes are of the media, bytes that cannot be read are zeros."""
+    """The answer: `verdict` is one of the four constants; unreadable bytes are hashed as zeros."""
 
     verdict: str
     md5: str
@@ -54,7 +54,9 @@ def verify_image(image: Image, progress: Callable[[str, int, int], None] | None 
             earlier.result()
     stored = (image.ewf.md5, image.ewf.sha1) if image.ewf else ("", "")
     return Verification(
-        verdict=_verdict(stored, (md5.hexdigest(), sha1.hexdigest()), damaged=bool(problems and image.ewf) or lost > 0),
+        verdict=_verdict(
+            stored, (md5.hexdigest(), sha1.hexdigest()), damaged=lost > 0 or bool(image.ewf and image.ewf.problems)
+        ),
         md5=md5.hexdigest(),
         sha1=sha1.hexdigest(),
         sha256=sha256.hexdigest(),
