@@ -140,11 +140,13 @@ def _views(timeline: Timeline, findings: Sequence[Finding], zone: Zone | None) -
 
 
 _NS = "CAST(epoch_us(ts) AS BIGINT) * 1000 + coalesce(ts_ns, 0)"
+_CITED = f"""
+SELECT *, {_NS} AS ns FROM timeline WHERE event_id IN (SELECT unnest(?)) ORDER BY ts, ts_ns, source_id, event_id
+"""  # noqa: S608 - constants
 
 
 def _events(timeline: Timeline, ids: Sequence[str]) -> list[dict[str, Any]]:
-    sql = f"SELECT *, {_NS} AS ns FROM timeline WHERE event_id IN (SELECT unnest(?)) ORDER BY ts, ts_ns, source_id, event_id"  # noqa: S608 - a constant
-    return timeline.query(sql, [list(ids)]).to_pylist()
+    return timeline.query(_CITED, [list(ids)]).to_pylist()  # type: ignore[no-any-return]
 
 
 def _row(event: dict[str, Any], zone: Zone | None) -> EvidenceRow:
@@ -247,7 +249,8 @@ def _page_names(timeline: Timeline, finding: Finding) -> list[str]:
 _PAGE = f"""
 SELECT file_path, state, sha256, data->>'$.size' AS size, coalesce(data->>'$.sinks', '[]') AS sinks,
        coalesce(data->>'$.keys', '[]') AS keys
-FROM timeline WHERE kind = 'web.page' AND lower(file_path) LIKE ? ESCAPE '!' ORDER BY state <> 'live', file_path, event_id
+FROM timeline WHERE kind = 'web.page' AND lower(file_path) LIKE ? ESCAPE '!'
+ORDER BY state <> 'live', file_path, event_id
 """  # noqa: F541
 _BORN = f"""
 SELECT file_path, state, min({_NS}) AS ns FROM timeline

@@ -19,6 +19,7 @@ from shellcase.case import Case, CaseMeta
 from shellcase.clean import plain
 from shellcase.errors import BUG, OK, USAGE, Interrupted, ShellcaseError, UsageError
 from shellcase.export import export
+from shellcase.parsing import usable_cores
 from shellcase.progress import Display
 from shellcase.rooms import DEMO
 from shellcase.show import case_summary, describe_event, image_summary
@@ -87,7 +88,7 @@ def _work(
     """Open or make the case, take the steps, say what came of it."""
     if options["verify"] not in {"none", "full"}:
         raise UsageError(f"--verify {options['verify']} is unknown", todo="use none or full")
-    options["jobs"] = options["jobs"] or runs.usable_cores()
+    options["jobs"] = options["jobs"] or usable_cores()
     case, image = runs.open_case(case_dir, meta, tuple(sources), clobber=clobber)
     with Display(quiet=quiet) as display:
         run = runs.Run(sources=tuple(sources), case=case, image=image, progress=display.progress, **options)
@@ -172,7 +173,7 @@ def _again(case_dir: Path, step: runs.Step, stage: str, *, jobs: int, as_json: b
     runs.read_source(case)
     case.reopen(stage)
     with Display(quiet=quiet) as display:
-        run = runs.Run(sources=(), case=case, jobs=jobs or runs.usable_cores(), progress=display.progress)
+        run = runs.Run(sources=(), case=case, jobs=jobs or usable_cores(), progress=display.progress)
         try:
             code = step(run)
         except KeyboardInterrupt:

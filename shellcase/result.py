@@ -26,7 +26,7 @@ class StoredHashes(Struct, frozen=True, kw_only=True):
 class SourceFacts(Struct, frozen=True, kw_only=True):
     """What the report needs of evidence/sources/SRC-01.json; other fields are left out."""
 
-    source_id: str
+    source: str
     container: str
     media_size: int
     fingerprint: str

@@ -15,9 +15,11 @@ from pathlib import Path
 
 import msgspec
 
+from collector.collect import Plan
 from collector.collect import collect as collect_image
-from collector.image import Image, open_source, verify_image
-from collector.writer import SourceRecord, Verification
+from collector.image import Image, open_source
+from collector.records import SourceRecord
+from collector.verify import verify_image
 from parsers import load as load_parsers
 from shellcase import __version__
 from shellcase.case import Case, CaseMeta
@@ -27,8 +29,9 @@ from shellcase.errors import INTEGRITY, LOSS, OK, UsageError, worst
 from shellcase.ledger import alarms, read_ledger
 from shellcase.parsing import claims, parse, usable_cores
 from shellcase.report import write_report
-from shellcase.rooms import DEFINITIONS, RULES
-from shellcase.rulebook import load_rules
+from shellcase.result import StoredHashes
+from shellcase.rooms import RULES
+from shellcase.rulebook import load as load_rules
 from shellcase.timeline import Timeline
 
 Progress = Callable[[str, int, int], None]
@@ -54,6 +57,7 @@ class Run:
     image: Image | None = None
 
 
+_VERIFICATION = "evidence/verification.json"
 Step = Callable[[Run], int]
 
 
@@ -91,17 +95,11 @@ def collect(run: Run) -> int:
         return OK
     image = _image(run)
     run.case.audit("collect", source=str(run.sources[0]), profile=run.profile)
-    summary = collect_image(
-        image,
-        run.case,
-        definitions=DEFINITIONS,
-        profile=run.profile,
-        include_memory_dumps=run.include_memory_dumps,
-        progress=run.progress,
-    )
+    plan = Plan(profile=run.profile, include_memory_dumps=run.include_memory_dumps)
+    summary = collect_image(image, run.case, plan, run.progress)
     run.case.finish_collection()
-    run.case.audit("collected", taken=summary.taken, missing=summary.missing, failed=summary.failed)
-    return LOSS if summary.failed_live else OK
+    run.case.audit("collected", items=summary.items, bytes=summary.bytes, resumed=summary.resumed)
+    return OK
 
 
 def verify(run: Run) -> int:
@@ -109,12 +107,11 @@ def verify(run: Run) -> int:
     if run.case.done("verify"):
         return _verdict(run.case)
     if run.verify == "none":
-        verification = Verification(verdict="not verified", problems=("verification was switched off",))
+        run.case.write_json(_VERIFICATION, StoredHashes(verdict="not verified", problems=("switched off",)))
     else:
         run.case.audit("verify", mode=run.verify)
-        verification = verify_image(_image(run), lambda done, total: run.progress("verify", done, total))
-    run.case.write_json("evidence/verification.json", verification)
-    run.case.audit("verified", verdict=verification.verdict)
+        run.case.write_json(_VERIFICATION, verify_image(_image(run), run.progress))
+    run.case.audit("verified", verdict=read_verification(run.case).verdict)
     run.case.finish("verify")
     return _verdict(run.case)
 
@@ -131,7 +128,7 @@ def parse_all(run: Run) -> int:
         record = read_source(case)
         case.audit("parse", jobs=run.jobs)
         entries = parse(
-            case, record.source_id, record.host, jobs=run.jobs, progress=lambda d, t: run.progress("parse", d, t)
+            case, record.source, record.host, jobs=run.jobs, progress=lambda d, t: run.progress("parse", d, t)
         )
         case.write_json("evidence/ledger.json", {"artifacts": entries})
         case.audit("parsed", artefacts=len(entries), events=sum(e.events for e in entries))
@@ -189,12 +186,12 @@ def read_source(case: Case) -> SourceRecord:
     return msgspec.json.decode(paths[0].read_bytes(), type=SourceRecord)
 
 
-def read_verification(case: Case) -> Verification:
+def read_verification(case: Case) -> StoredHashes:
     """The verdict on the source; `not verified` when the step has not run."""
-    path = case.evidence / "verification.json"
+    path = case.data / _VERIFICATION
     if not path.exists():
-        return Verification(verdict="not verified", problems=("verification has not run",))
-    return msgspec.json.decode(path.read_bytes(), type=Verification)
+        return StoredHashes(verdict="not verified", problems=("verification has not run",))
+    return msgspec.json.decode(path.read_bytes(), type=StoredHashes)
 
 
 def ledger_alarms(case: Case) -> list[str]:

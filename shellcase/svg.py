@@ -132,13 +132,14 @@ def _bands(bands: Sequence[Band], axis: _Axis, y: int) -> tuple[list[str], int]:
 
 def _frame(axis: _Axis, height: int, body: Sequence[str], day_name: dict[int, str]) -> str:
     grid = "".join(
-        f'<path d="M{axis.x(t):.1f} 24V{height - 8}" class="grid"/><text x="{axis.x(t):.1f}" y="16" class="tick">{escape(day_name[t])}</text>'
+        f'<path d="M{axis.x(t):.1f} 24V{height - 8}" class="grid"/>'
+        f'<text x="{axis.x(t):.1f}" y="16" class="tick">{escape(day_name[t])}</text>'
         for t in axis.ticks()
     )
     return (
         f'<svg role="img" aria-labelledby="tl-t tl-d" viewBox="0 0 {_WIDTH} {height}" class="timeline">'
         '<title id="tl-t">Findings by ATT&amp;CK tactic over time (UTC)</title>'
-        '<desc id="tl-d">Each mark is a finding; the same data stand in the table of key times and in the findings.</desc>'
+        '<desc id="tl-d">Each mark is a finding; the same data stand in the table of key times.</desc>'
         '<defs><pattern id="tl-gap" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
         f'<path d="M0 0V6" class="hatch"/></pattern></defs>{grid}{"".join(body)}</svg>'
     )

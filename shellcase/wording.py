@@ -113,8 +113,8 @@ LOGS = ("exchange.httpproxy", "exchange.ecp", "iis.w3c", "windows.evtx")
 def limits(host: HostFacts, coverage: Sequence[Coverage]) -> tuple[str, ...]:
     """What this case cannot show, filled from its data."""
     said = [
-        "One host, from its disk alone: no memory capture, no network capture, no other server and no directory service.",
-        "A log shows what its writer recorded. An intruder with the rights of the system could alter or delete records.",
+        "One host, from its disk alone: no memory, no network capture, no other server, no directory service.",
+        "A log shows what its writer recorded. An intruder with the system's rights could alter or delete records.",
         "Client addresses may be those of a proxy or load balancer and do not identify a person.",
         "The content of mailboxes was not examined.",
     ]
@@ -130,7 +130,7 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ("Artefact", "A file or file-system record that tells something about what happened on the computer."),
     (
         "Back end, front end",
-        "The two halves of an Exchange server: the front end takes requests from outside and passes them to the back end.",
+        "The halves of an Exchange server: the front end takes requests from outside and passes them on.",
     ),
     ("ECP", "Exchange Control Panel, the web page and service through which Exchange is configured."),
     ("HttpProxy log", "The front end's own record of each request that it passed on."),

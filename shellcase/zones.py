@@ -133,7 +133,7 @@ def iso(ns: int, resolution_ns: int = 100) -> str:
 
 
 def local(ns: int, zone: Zone | None) -> str:
-    """The same instant on the machine's wall clock with its offset, `2021-03-03 07:49:42 +01:00`; empty without zone."""
+    """The same instant on the machine's wall clock, `2021-03-03 07:49:42 +01:00`; empty without a zone."""
     if zone is None:
         return ""
     minutes = zone.offset_minutes(ns)

@@ -41,7 +41,7 @@ def ours(path: Path) -> set[str]:
 
 def allowed(module: str) -> tuple[str, ...]:
     """The prefixes that a module may import of ours."""
-    room = module.split(".")[0]
+    room = module.split(".", maxsplit=1)[0]
     if module in MODEL:
         return ("shellcase.zones",) if module == "shellcase.model" else ()
     if room == "parsers":
@@ -92,7 +92,11 @@ def test_only_the_report_knows_jinja() -> None:
 
 def test_nothing_imports_the_fixtures() -> None:
     """The product does not know the scenarios that judge it."""
-    wrong = {name_of(p) for p in _FILES if name_of(p).split(".")[0] != "fixtures" and any(m.split(".")[0] == "fixtures" for m in imports_of(p))}
+    wrong = {
+        name_of(p)
+        for p in _FILES
+        if name_of(p).split(".")[0] != "fixtures" and any(m.split(".")[0] == "fixtures" for m in imports_of(p))
+    }
     assert not wrong
 
 
@@ -102,7 +106,8 @@ def test_one_broad_except() -> None:
         name_of(path)
         for path in _FILES
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.ExceptHandler) and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException")))
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException")))
     ]
     assert broad == ["shellcase.parsing"]
 

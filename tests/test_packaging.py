@@ -39,7 +39,13 @@ def test_the_wheel_has_one_top_level_name(wheel_names: list[str]) -> None:
 
 def test_the_wheel_holds_rules_templates_definitions_and_the_demo(wheel_names: list[str]) -> None:
     """What is not Python must travel too."""
-    for wanted in ("rules/", "report_templates/examiner.html", "collector/definitions/", "parsers/web/known_good.csv", "demo/EX01.E01"):
+    for wanted in (
+        "rules/",
+        "report_templates/examiner.html",
+        "collector/definitions/",
+        "parsers/web/known_good.csv",
+        "demo/EX01.E01",
+    ):
         assert any(n.startswith(f"shellcase/_rooms/{wanted}") for n in wheel_names), wanted
 
 

@@ -32,3 +32,8 @@ def _unless(fine: bool, why: str) -> None:
     if os.environ.get("CI") == "true":
         raise RuntimeError(f"CI must be able to run this test: {why}")
     pytest.skip(why)
+
+
+def need_root(why: str) -> None:
+    """Skip the calling test unless it runs as root."""
+    _unless(hasattr(os, "geteuid") and os.geteuid() == 0, f"needs root: {why}")
