@@ -111,13 +111,14 @@ def _byte_blocks(stream: BinaryIO, start: int, length: int | None, size: int) ->
         if not cut and len(raw) >= size:
             cut = len(raw)
         if cut:
-            yield _block(at, raw[:cut])
+            yield as_block(at, raw[:cut])
         rest, at = raw[cut:], at + cut
         if not fresh:
             return
 
 
-def _block(offset: int, raw: bytes) -> Block:
+def as_block(offset: int, raw: bytes) -> Block:
+    """Find the lines in bytes that begin at an offset of the artefact."""
     data = np.frombuffer(raw, np.uint8)
     ends = np.flatnonzero(data == 10)
     starts = np.concatenate((np.zeros(1, np.int64), ends + 1))

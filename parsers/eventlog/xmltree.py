@@ -48,8 +48,11 @@ def _kids(value: object) -> Sequence[Node]:
         return ()
     kids = []
     for name, inner in value:
-        if isinstance(inner, str):  # nearly all of them
+        kind = type(inner)
+        if kind is str:  # nearly all of them
             kids.append(Node(name, _NO_ATTRIBUTES, inner, ()))
+        elif kind is int:
+            kids.append(Node(name, _NO_ATTRIBUTES, str(inner), ()))
         elif not name.startswith("#"):
             kids.append(_element(name, inner))
     return kids
@@ -60,6 +63,8 @@ def _element(name: str, value: object) -> Node:
         return Node(name, _NO_ATTRIBUTES, scalar(value), _listed(name, value))
     parts = dict(value)
     attributes = {key: scalar(text) for key, text in parts.get("#attributes") or ()}
+    if len(value) == 1 and attributes:
+        return Node(name, attributes, "", ())
     text = parts.get("#text")
     inner = () if parts.keys() <= _MARKS else _kids(tuple(pair for pair in value if pair[0] not in _MARKS))
     return Node(name, attributes, scalar(text), (*_listed(name, text), *inner))

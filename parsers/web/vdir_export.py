@@ -18,37 +18,16 @@ _LINE = re.compile(r"([A-Za-z]\w{1,60}) *: ?(.*)", re.DOTALL)
 _COLUMN = 32
 _TYPICAL = frozenset(
     [
-        "Name",
-        "MetabasePath",
-        "Path",
-        "Server",
-        "InternalUrl",
-        "InternalAuthenticationMethods",
-        "ExternalUrl",
-        "ExternalAuthenticationMethods",
-        "AdminDisplayVersion",
-        "ExchangeVersion",
-        "DistinguishedName",
-        "Identity",
-        "Guid",
-        "ObjectCategory",
-        "ObjectClass",
-        "WhenChanged",
-        "WhenChangedUTC",
-        "OriginatingServer",
+        "Name", "MetabasePath", "Path", "Server", "InternalUrl", "InternalAuthenticationMethods", "ExternalUrl",
+        "ExternalAuthenticationMethods", "AdminDisplayVersion", "ExchangeVersion", "DistinguishedName", "Identity",
+        "Guid", "ObjectCategory", "ObjectClass", "WhenChanged", "WhenChangedUTC", "OriginatingServer",
     ]
-)
+)  # fmt: skip
 _ENOUGH = 6
 _MOST_FIELDS = 256
 _MOST_VALUE = 65_536
-_FORMATS = (
-    "%m/%d/%Y %I:%M:%S %p",
-    "%d/%m/%Y %I:%M:%S %p",
-    "%m/%d/%Y %H:%M:%S",
-    "%d/%m/%Y %H:%M:%S",
-    "%d.%m.%Y %H:%M:%S",
-    "%Y-%m-%d %H:%M:%S",
-    "%Y/%m/%d %H:%M:%S",
+_TIME = re.compile(
+    r"(\d{1,4})[-/. ]{1,2}(\d{1,2})[-/. ]{1,2}(\d{1,4})\.? (\d{1,2}):(\d\d):(\d\d)(?:\s?([AaPp])\.?[Mm]\.?)?"
 )
 _FARTHEST = timedelta(hours=14, minutes=1)
 _SECOND = 10**9
@@ -92,12 +71,20 @@ def when(found: dict[str, str], zone: Zone | None) -> tuple[Moment, list[Issue]]
 
 
 def _readings(text: str) -> Iterator[datetime]:
-    """The readings of a culture's time, the likeliest first."""
-    for form in _FORMATS:
+    """The readings of a culture's time: month first, then day first; year first where it starts with one."""
+    match = _TIME.fullmatch(text)
+    if not match:
+        return
+    one, two, three, hour, minute, second = (int(part) for part in match.groups()[:6])
+    if match[7]:
+        hour = hour % 12 + (12 if match[7] in "Pp" else 0)
+    for year, month, day in dict.fromkeys([(three, one, two), (three, two, one), (one, two, three)]):
         try:
-            yield datetime.strptime(text, form)  # noqa: DTZ007 - which zone it is in is the caller's knowledge
+            reading = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - the caller knows the zone
         except ValueError:
             continue
+        if year >= 1970:
+            yield reading
 
 
 def _ns(naive: datetime) -> int:

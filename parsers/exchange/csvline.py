@@ -1,0 +1,81 @@
+"""Cells of a comma-separated row after RFC 4180, and the rows whose quoted cells hold line breaks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+
+from parsers.lines import Block, Bools, Ints, as_block
+
+LONGEST = 1 << 20
+"""A quoted cell may run over line ends, but not further than this many bytes."""
+
+_CELL = re.compile(r'(?:"([^"]*(?:""[^"]*)*)"|((?!")[^,]*))(,|\Z)', re.DOTALL)
+
+
+def cells(text: str) -> list[str] | None:
+    """The cells of one row, quotes undone; None when its quoting is broken. `text` has no line end of its own."""
+    found: list[str] = []
+    at = 0
+    while True:
+        match = _CELL.match(text, at)
+        if match is None:
+            return None
+        quoted, bare, mark = match.groups()
+        found.append(bare if quoted is None else quoted.replace('""', '"'))
+        if not mark:
+            return found
+        at = match.end()
+
+
+def odd_quotes(block: Block) -> Ints:
+    """The lines with an odd number of quote characters, by number: where a cell with a line break begins or ends."""
+    quotes = np.flatnonzero(np.frombuffer(block.raw, np.uint8) == ord('"'))
+    counts = np.searchsorted(quotes, block.ends) - np.searchsorted(quotes, block.starts)
+    return np.flatnonzero(counts % 2)
+
+
+def whole_rows(blocks: Iterable[Block]) -> Iterator[Block]:
+    """The same lines in blocks that do not end inside a quoted cell, as far as `LONGEST` allows."""
+    rest = b""
+    for block in blocks:
+        if block.places is not None:
+            yield block
+            continue
+        whole = as_block(block.offset - len(rest), rest + block.raw) if rest else block
+        odd = odd_quotes(whole)
+        cut = int(whole.starts[odd[-1]]) if len(odd) % 2 else len(whole.raw)
+        if len(whole.raw) - cut > LONGEST:
+            cut = len(whole.raw)
+        if cut:
+            yield as_block(whole.offset, whole.raw[:cut])
+        rest = whole.raw[cut:]
+        end = whole.offset + len(whole.raw)
+    if rest:
+        yield as_block(end - len(rest), rest)
+
+
+def joined_rows(
+    block: Block, wanted: Bools, accept: Callable[[list[str]], bool]
+) -> Iterator[tuple[int, int, list[str]]]:
+    """Rows over several lines: first and last line, cells. Only where closing the quote gives an acceptable row.
+
+    A lone quote (a row cut off in a crash) must not swallow the rows after it, nor may a line break inside a cell
+    forge a row: the number of columns decides.
+    """
+    odd = odd_quotes(block).tolist()
+    at = 0
+    while at + 1 < len(odd):
+        first, last = odd[at], odd[at + 1]
+        found = _join(block, first, last) if wanted[first] and wanted[last] else None
+        if found is not None and accept(found):
+            yield first, last, found
+            at += 1
+        at += 1
+
+
+def _join(block: Block, first: int, last: int) -> list[str] | None:
+    raw = block.raw[int(block.starts[first]) : int(block.ends[last])]
+    return cells(raw.decode("utf-8", "backslashreplace").replace("\0", "\\x00")) if len(raw) <= LONGEST else None

@@ -1,0 +1,201 @@
+"""What the text logs of Exchange have in common: UTF-8, comma-separated, `#` headers or a bare line of column names.
+
+`#Fields:` (or the bare line) may come again inside a file with other columns. A parser gives a `TextLog`: its kind,
+its time column and how a row fills the timeline; for large logs also a columnar way for plain rows. Rows that fit no
+grammar keep their raw text; of a row that is merely too short the columns it has are kept as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+import msgspec
+import numpy as np
+
+from parsers import lines
+from parsers.account import Account
+from parsers.exchange.csvline import cells, joined_rows, whole_rows
+from parsers.lines import Block, Bools, Line, decode
+from parsers.rows import ROWS_PER_BATCH, Cell, Rows, ts_cells
+from parsers.times import iso_ns
+from shellcase.model import EventBatch, Issue, Job, ParserOutput
+
+MOST_FIELDS = 512
+_LONGEST_SUBJECT = 300
+_BASE = ("ts", "ts_ns", "ts_text", "ts_resolution_ns", "offset", "length", "locator", "subject", "data")
+
+RAW_FIELDS: Mapping[str, str] = {
+    "raw": "the whole row when it does not fit its header",
+    "truncated": "true when the row ends before its last column; the columns it has are given",
+}
+
+Data = dict[str, str | bool]
+Plain = Callable[[Block, Bools, tuple[str, ...], int, Account], tuple[EventBatch | None, Bools]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """How a row appears in the timeline: its line, its pivots (columns named in `TextLog.pivots`), its data."""
+
+    subject: str
+    pivots: Mapping[str, Cell]
+    data: Data
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextLog:
+    """One kind of text log. `bare` is how its line of column names begins when it has no `#Fields:`."""
+
+    kind: str
+    act: str
+    means: str
+    time: str
+    bare: bytes
+    pivots: tuple[str, ...]
+    fill: Callable[[Data], Filled]
+    plain: Plain | None = None
+
+    def parse(self, job: Job) -> Iterator[ParserOutput]:
+        """One event for every row, an issue for every strange one, one ledger."""
+        yield from _parse(self, job)
+
+
+@dataclass(slots=True)
+class _State:
+    """The columns in force and what is being gathered."""
+
+    account: Account
+    rows: Rows
+    fields: tuple[str, ...] = ()
+    number: int = 0
+    issues: list[Issue] = field(default_factory=list)
+
+
+def _parse(log: TextLog, job: Job) -> Iterator[ParserOutput]:
+    constant = {"kind": log.kind, "act": log.act, "ts_means": log.means, "ts_zone": "UTC by format"}
+    state = _State(Account(), Rows((*_BASE, *log.pivots), constant))
+    for block in whole_rows(lines.blocks(job)):
+        state.account.bytes_seen += len(block.raw)
+        headers, records = _sort(block, log.bare)
+        state.account.found += int(records.sum())
+        for run in _runs(block, headers, records, state):
+            yield from _read_run(log, block, run, state)
+        yield from state.issues
+        state.issues.clear()
+        state.number += len(block)
+    yield from state.rows.flush()
+    yield state.account.close()
+
+
+def _sort(block: Block, bare: bytes) -> tuple[Bools, Bools]:
+    """Which lines are headers, which records. A bare header is known by how it begins; nothing is decoded here."""
+    headers, records = block.headers(), block.records()
+    if bare in block.raw:
+        for index in np.flatnonzero(records).tolist():
+            if block.raw.startswith(bare, int(block.starts[index])):
+                headers[index], records[index] = True, False
+    return headers, records
+
+
+def _runs(block: Block, headers: Bools, records: Bools, state: _State) -> Iterator[Bools]:
+    """The record lines between changes of the header; `state.fields` is what is in force for each."""
+    start = 0
+    for head in [*np.flatnonzero(headers).tolist(), len(block)]:
+        names = _names(block.line(head)) if head < len(block) else ()
+        if head < len(block) and (names is None or names == state.fields):
+            continue
+        run = np.zeros(len(block), np.bool_)
+        run[start:head] = records[start:head]
+        if run.any():
+            yield run
+        start = head
+        if head < len(block):
+            _take(names or (), block.line(head), state)
+
+
+def _names(line: Line) -> tuple[str, ...] | None:
+    """The columns a header line gives; None for `#` lines about something else."""
+    text = decode(line.raw)
+    if not text.startswith("#"):
+        return tuple(text.split(","))
+    return tuple(text[8:].strip().split(",")) if text.startswith("#Fields:") else None
+
+
+def _take(names: tuple[str, ...], line: Line, state: _State) -> None:
+    if len(names) > MOST_FIELDS or len(set(names)) != len(names):
+        found = f"{len(names)} names, {len(set(names))} different"
+        state.issues.append(Issue(grade="odd", what="header with impossible fields", offset=line.offset, found=found))
+        names = ()
+    state.fields = names
+
+
+def _read_run(log: TextLog, block: Block, run: Bools, state: _State) -> Iterator[ParserOutput]:
+    add = partial(_add, log, block, state)
+    for first, last, joined in joined_rows(block, run, partial(_fits, log, state.fields)):
+        state.account.parsed += int(run[first : last + 1].sum())
+        run[first : last + 1] = False
+        add(first, last, joined)
+    if log.plain and len(state.fields) > 1:
+        batch, done = log.plain(block, run, state.fields, state.number, state.account)
+        run = run & ~done
+        if batch is not None:
+            yield batch
+    for index in np.flatnonzero(run).tolist():
+        state.account.parsed += 1
+        line = block.line(index)
+        found = cells(decode(line.raw))
+        if not add(index, index, found):
+            state.account.raw_lines += 1
+            yield _odd(line, state.fields, found)
+        if len(state.rows) >= ROWS_PER_BATCH:
+            yield from state.rows.flush()
+
+
+def _fits(log: TextLog, fields: tuple[str, ...], found: list[str] | None) -> bool:
+    """As many cells as columns, and the time can be read."""
+    if found is None or len(found) != len(fields) or log.time not in fields:
+        return False
+    return iso_ns(found[fields.index(log.time)]) is not None
+
+
+def _add(log: TextLog, block: Block, state: _State, first: int, last: int, found: list[str] | None) -> bool:
+    """Gather one row; False when it did not fit and was kept raw."""
+    start, end = block.line(first), block.line(last)
+    fits = _fits(log, state.fields, found)
+    named: Data = dict(zip(state.fields, found or (), strict=False))
+    data = named if fits else _misfit(start, state.fields, named, found)
+    filled = log.fill(data) if log.time in data else _raw(data)
+    text = str(data.get(log.time) or decode(start.raw[:40]).partition(",")[0])
+    stamp = iso_ns(text)
+    state.account.saw(stamp[0] if stamp else None)
+    length = end.offset + end.length - start.offset
+    base = (text if stamp else "", stamp[1] if stamp else 0, start.offset, length, f"line {state.number + first + 1}")
+    tail = (filled.subject[:_LONGEST_SUBJECT], msgspec.json.encode(filled.data).decode())
+    pivots = (filled.pivots.get(name) or None for name in log.pivots)
+    state.rows.add((*ts_cells(stamp[0] if stamp else None), *base, *tail, *pivots))
+    return fits
+
+
+def _misfit(line: Line, fields: tuple[str, ...], named: Data, found: list[str] | None) -> Data:
+    """The raw text, and the columns where a row is too short (its last one may be cut) or only lacks a time."""
+    raw: Data = {"raw": decode(line.raw)}
+    if found is None or not 1 < len(found) <= len(fields):
+        return raw
+    return {**named, **raw, **({"truncated": True} if len(found) < len(fields) else {})}
+
+
+def _raw(data: Data) -> Filled:
+    return Filled(subject=f"unreadable log line: {data['raw']}", pivots={}, data=data)
+
+
+def _odd(line: Line, fields: tuple[str, ...], found: list[str] | None) -> Issue:
+    return Issue(
+        grade="odd",
+        what="row does not fit its header, kept as raw text",
+        offset=line.offset,
+        length=line.length,
+        expected=f"{len(fields)} columns, the first a time" if fields else "a header before it",
+        found="broken quoting" if found is None else f"{len(found)} columns",
+    )
