@@ -51,7 +51,7 @@ def flags(file: FileRecord, stream: StreamInfo) -> tuple[str, ...]:
         "compressed": bool(stream.unit),
         "encrypted": stream.encrypted,
         "reparse": bool(file.reparse),
-        "ads": any(s.name for s in file.streams),
+        "ads": not stream.name and any(s.name for s in file.streams),
         "hardlinked": len({(n.parent, n.text) for n in file.names if n.namespace != 2}) > 1,
     }
     return tuple(sorted(found | {word for word, true in checks.items() if true}))

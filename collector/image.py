@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 
 from dissect.target import container
 from dissect.target.exceptions import ContainerError
-from dissect.volume.disk import Disk, DiskError
+from dissect.volume.disk import Disk, DiskError, Partition
 
 from collector.ewf import EwfImage, find_segments, is_ewf
 from collector.media import READER_FAULTS, StreamMedia, Window
@@ -82,7 +82,7 @@ def open_source(path: Path) -> Image:
 
 def _check_path(path: Path) -> None:
     if not path.exists():
-        raise UsageError("The source does not exist", str(path), "Give the path of the image's first file.")
+        raise UsageError("There is no such source file", str(path), "Give the path of the image's first file.")
     if path.is_dir():
         raise UsageError("The source is a folder", str(path), "Give the image file itself, e.g. disk.E01.")
     if not path.stat().st_size:
@@ -149,14 +149,31 @@ def _partitions(media: Reader) -> tuple[str, bytes, list[_Part], tuple[str, ...]
     first = _try_read(media, 0, 512)
     if is_ntfs(first):
         return "none", b"", [_Part(0, media.size)], ()
-    try:
-        disk = Disk(cast(BinaryIO, _AsFile(media)))
-    except (DiskError, *READER_FAULTS):
+    disk = _table(media)
+    if disk is None:
         return "none", b"", [_Part(0, media.size)], ("no partition table found; the media is read as one volume",)
     found = (p for p in disk.partitions if p.size and p.offset < media.size)
-    parts = [_Part(int(p.offset), int(p.size), str(p.guid or ""), str(p.type_str)) for p in found]
+    parts = [_Part(int(p.offset), _length(p, disk.sector_size), str(p.guid or ""), str(p.type_str)) for p in found]
     scheme = "gpt" if any(p.guid for p in parts) else "mbr"
     return scheme, first[440:444], sorted(parts, key=lambda p: p.offset), ()
+
+
+def _table(media: Reader) -> Disk | None:
+    """The partition table, with sectors of 512 or 4096 bytes."""
+    for sector in (512, 4096):
+        try:
+            return Disk(cast(BinaryIO, _AsFile(media)), sector_size=sector)
+        except (DiskError, *READER_FAULTS):
+            continue
+    return None
+
+
+def _length(partition: Partition, sector: int) -> int:
+    """The last sector of a GPT entry belongs to the partition; dissect leaves it out."""
+    raw = partition.raw
+    if partition.guid and raw is not None and raw.last_lba >= raw.first_lba:
+        return int(raw.last_lba - raw.first_lba + 1) * sector
+    return int(partition.size)
 
 
 class _AsFile:

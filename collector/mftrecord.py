@@ -47,6 +47,7 @@ class Name(Struct, frozen=True, gc=False):
     text: str
     namespace: int
     times: FileTimes
+    flags: int = 0
 
 
 class Attr(Struct, frozen=True, gc=False):
@@ -119,9 +120,9 @@ def file_name(raw: bytes) -> Name | None:
     """Decode $FILE_NAME content (66 bytes and the name)."""
     if len(raw) < 66:
         return None
-    parent, b, m, c, a, _alloc, _size, _flags, _ea, length, namespace = _FN.unpack_from(raw)
+    parent, b, m, c, a, _alloc, _size, flags, _ea, length, namespace = _FN.unpack_from(raw)
     text = utf16(raw[66 : 66 + 2 * length])
-    return Name(parent & _REF, parent >> 48, text, namespace, FileTimes(b, m, c, a)) if text else None
+    return Name(parent & _REF, parent >> 48, text, namespace, FileTimes(b, m, c, a), flags) if text else None
 
 
 def standard_information(raw: bytes) -> tuple[FileTimes, int] | None:

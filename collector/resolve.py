@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from collector.definitions import Definition
+from collector.identity import printable, reparse_text
 from collector.patterns import Matcher, Node, Pattern
 from collector.survey import VolumeTree
 from collector.tree import ORPHAN, Entry
@@ -46,8 +47,10 @@ def resolve(source: str, volumes: Sequence[VolumeTree], definitions: Sequence[De
     hits: set[tuple[int, str]] = set()
     for volume in volumes:
         numbers = [n for n, p in enumerate(patterns) if _applies(p, volume, letters)]
-        found = _on_volume(volume, matcher, numbers, hits)
+        nodes = _Nodes(volume, matcher.root(numbers))
+        found = _on_volume(volume, matcher, nodes, hits)
         targets += found
+        missing += nodes.links(source)
         missed = (n for n in numbers if (n, volume.volume.key) not in hits)
         missing += [_nothing(source, volume, patterns[n]) for n in missed]
     missing += [_no_drive(source, p) for p in patterns if not any(_applies(p, v, letters) for v in volumes)]
@@ -61,8 +64,8 @@ def _applies(pattern: Pattern, volume: VolumeTree, letters: set[str | None]) -> 
     return volume.volume.letter is None and pattern.drive not in letters
 
 
-def _on_volume(volume: VolumeTree, matcher: Matcher, numbers: list[int], hits: set[tuple[int, str]]) -> list[Target]:
-    tree, nodes = volume.tree, _Nodes(volume, matcher.root(numbers))
+def _on_volume(volume: VolumeTree, matcher: Matcher, nodes: _Nodes, hits: set[tuple[int, str]]) -> list[Target]:
+    tree = volume.tree
     found: dict[tuple[int, str], Target] = {}
     for entry in tree.files:
         node = nodes.of(tree.parent_of(entry))
@@ -80,7 +83,7 @@ class _Nodes:
     """The matcher's node of each folder, found on the way down from the root, once."""
 
     def __init__(self, volume: VolumeTree, root: Node) -> None:
-        self._tree = volume.tree
+        self._volume, self._tree = volume, volume.tree
         self._known: dict[int, Node | None] = {5: root, -1: root.enter(ORPHAN)}
 
     def of(self, folder: int) -> Node | None:
@@ -97,6 +100,25 @@ class _Nodes:
             node = node.enter(entry.name) if node else None
             self._known[entry.record] = node
         return node
+
+    def links(self, source: str) -> list[Missing]:
+        """Wanted folders that are reparse points: described, not followed."""
+        found = []
+        for record in sorted(r for r in self._tree.reparse if self.of(r)):
+            file, name = self._volume.ntfs.file(record), self._volume.volume.name
+            what = reparse_text(file) if file and file.reparse else "reparse point"
+            path = printable(name + self._tree.folder_path(record))
+            found.append(
+                Missing(
+                    source=source,
+                    volume=name,
+                    definition="",
+                    path=path,
+                    outcome="excluded",
+                    reason=f"the folder is a {what}, not followed",
+                )
+            )
+        return found
 
 
 def _missing(source: str, volume: str, definition: str, path: str, reason: str) -> Missing:

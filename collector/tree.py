@@ -15,6 +15,7 @@ from collector.ntfs import ROOT, Ntfs
 
 ORPHAN = "<orphan>"
 _DEEP = 256
+_REPARSE = 0x400
 _ORPHAN_DIR = -1
 
 
@@ -29,13 +30,16 @@ class Entry(Struct, frozen=True, gc=False):
 
 
 class Tree:
-    """Names of one volume. `deleted` holds entries that are not in use, folders among them in `gone`."""
+    """Names of one volume. `deleted` holds entries that are not in use, folders among them in `gone`.
+
+    `reparse` holds the folders that are reparse points."""
 
     def __init__(self, ntfs: Ntfs, wanted_deleted: frozenset[str] = frozenset()) -> None:
         self.folders: dict[int, Entry] = {}
         self.files: list[Entry] = []
         self.deleted: list[Entry] = []
         self.gone: dict[int, Entry] = {}
+        self.reparse: set[int] = set()
         self._wanted = wanted_deleted
         self._paths: dict[int, str] = {ROOT: "", _ORPHAN_DIR: "\\" + ORPHAN}
         self._children: dict[int, dict[str, Entry]] | None = None
@@ -53,6 +57,8 @@ class Tree:
             self._take_deleted(entries, bool(head.flags & mr.DIRECTORY))
         elif head.flags & mr.DIRECTORY and not head.base:
             self.folders[owner] = entries[0]
+            if names[0].flags & _REPARSE:
+                self.reparse.add(owner)
         else:
             self.files.extend(entries)
 

@@ -30,8 +30,14 @@ def values(host: HostFacts) -> dict[str, tuple[str, ...]]:
         "exchange_install": tuple(dict.fromkeys(normal(e.path) for e in host.exchange)) or usual,
         "iis_log_directory": tuple(dict.fromkeys(s.log_directory for s in host.sites)),
         "iis_site_root": _outermost(p for s in host.sites for _v, p in s.roots),
-        "event_log_file": tuple(_outside([f for _n, f in host.event_logs], [logs])),
+        "event_log_file": _moved_logs(_outside([f for _n, f in host.event_logs], [logs])),
     }
+
+
+def _moved_logs(files: Sequence[str]) -> tuple[str, ...]:
+    """Logs that were moved, and whatever other event logs lie beside them (archives of full logs)."""
+    folders = [f.rpartition("\\")[0] for f in files]
+    return tuple(dict.fromkeys([*(f"{f}\\*.evtx" for f in folders if len(f) > 2), *files]))
 
 
 def _outside(paths: Iterable[str], folders: Sequence[str]) -> list[str]:
