@@ -1,0 +1,121 @@
+"""The bytes of a hive: header, bins, cells; and where its keys lie, found without decoding them.
+
+Layout: the regf format as Windows writes it since XP (header of 4096 bytes, bins of multiples of 4096, cells whose
+first four bytes are their size, negative when allocated). All offsets here count from the start of the file; those
+stored in the hive count from the first bin.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+FIRST_BIN = 0x1000
+NOWHERE = 0xFFFF_FFFF
+_NK_LEAST = 0x4C
+_MOST_DEPTH = 8  # of lists in lists; Windows writes one
+
+
+class Damage(Struct, frozen=True):
+    """Bytes of a hive that are no cells."""
+
+    offset: int
+    length: int
+    what: str
+
+
+class Header(Struct, frozen=True):
+    """The base block. `first` ≠ `second` says that the hive was not closed cleanly."""
+
+    valid: bool
+    first: int
+    second: int
+    kind: int  # 0 hive, 1 and 2 old log, 6 new log
+    root: int  # file offset of the root key's cell
+
+
+def header(raw: bytes) -> Header:
+    """Read the base block; a short or foreign one gives `valid` False and zeros."""
+    if len(raw) < 64 or raw[:4] != b"regf":
+        return Header(False, 0, 0, 0, 0)
+    first, second = struct.unpack_from("<II", raw, 4)
+    kind, _, root = struct.unpack_from("<III", raw, 28)
+    return Header(True, first, second, kind, root + FIRST_BIN)
+
+
+def cells(raw: bytes) -> Iterator[tuple[int, int, bool] | Damage]:
+    """(offset, size, allocated) of every cell, or the damage between them."""
+    at = FIRST_BIN
+    while at + 32 <= len(raw):
+        size = int.from_bytes(raw[at + 8 : at + 12], "little")
+        if raw[at : at + 4] != b"hbin" or not size or size % 0x1000:
+            end = raw.find(b"hbin", at + 0x20)
+            while end >= 0 and end % 0x1000:
+                end = raw.find(b"hbin", end + 1)
+            end = len(raw) if end < 0 else end
+            if any(raw[at:end]):
+                yield Damage(at, end - at, "no bin starts here")
+            at = end
+            continue
+        yield from _cells_of(raw, at + 32, min(at + size, len(raw)))
+        if at + size > len(raw):
+            yield Damage(len(raw), 0, f"the file ends {at + size - len(raw)} bytes before its last bin does")
+        at += size
+
+
+def _cells_of(raw: bytes, at: int, end: int) -> Iterator[tuple[int, int, bool] | Damage]:
+    while at + 4 <= end:
+        size = struct.unpack_from("<i", raw, at)[0]
+        length = abs(size)
+        if length < 8 or length % 8 or at + length > end:
+            yield Damage(at, end - at, "the cells of this bin break off")
+            return
+        yield at, length, size < 0
+        at += length
+
+
+def is_key(raw: bytes, at: int, size: int) -> bool:
+    """Whether a cell holds a key, by its signature and the length of its name."""
+    if raw[at + 4 : at + 6] != b"nk" or size < _NK_LEAST + 4:
+        return False
+    return 4 + _NK_LEAST + int.from_bytes(raw[at + 4 + 0x48 : at + 4 + 0x4A], "little") <= size
+
+
+def cell(raw: bytes, offset: int) -> bytes:
+    """Content of the cell at a file offset; empty where there is none."""
+    if offset < FIRST_BIN or offset + 8 > len(raw):
+        return b""
+    size = abs(struct.unpack_from("<i", raw, offset)[0])
+    return raw[offset + 4 : offset + size]
+
+
+def reachable(raw: bytes, root: int) -> set[int]:
+    """File offsets of the keys that the lists of subkeys lead to, starting at the root. Each list is read once."""
+    seen: set[int] = set()
+    lists: set[int] = set()
+    todo = [root]
+    while todo:
+        at = todo.pop()
+        if at in seen or raw[at + 4 : at + 6] != b"nk":
+            continue
+        seen.add(at)
+        if at + 4 + 0x20 <= len(raw):
+            count, _, where = struct.unpack_from("<III", raw, at + 4 + 0x14)
+            todo += _subkeys(raw, where + FIRST_BIN, lists) if count and where != NOWHERE else []
+    return seen
+
+
+def _subkeys(raw: bytes, where: int, lists: set[int], depth: int = 0) -> list[int]:
+    """File offsets in a list of subkeys (li, lf, lh, or ri with lists inside)."""
+    if where in lists or depth > _MOST_DEPTH:
+        return []
+    lists.add(where)
+    body = cell(raw, where)
+    step = {b"lf": 8, b"lh": 8, b"li": 4, b"ri": 4}.get(body[:2], 0)
+    count = min(int.from_bytes(body[2:4], "little"), (len(body) - 4) // step) if step else 0
+    found = [int.from_bytes(body[4 + i * step : 8 + i * step], "little") + FIRST_BIN for i in range(count)]
+    if body[:2] != b"ri":
+        return found
+    return [key for part in found for key in _subkeys(raw, part, lists, depth + 1)]

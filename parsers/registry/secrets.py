@@ -1,0 +1,22 @@
+"""Values that hold passwords, hashes or the keys to them: named, never shown."""
+
+from __future__ import annotations
+
+import re
+
+HIDDEN = "<not shown: may hold a password, a hash or a key to one>"
+
+_KEYS = {
+    "SAM": re.compile(r"(?i)SAM(?:\\.*)?"),
+    "SECURITY": re.compile(r"(?i)(?:Policy\\(?:Secrets|Pol\w*Key\w*|PolEKList)|Cache|RXACT)(?:\\.*)?"),
+}
+_NAMES = re.compile(r"(?i)(?:default|alt)?password(?:viewonly)?|controlpassword|passwd|.*\bpwd")
+_BINARY = (0, 3)
+
+
+def secret(hive: str, path: str, name: str, kind: int) -> bool:
+    """Whether a value of this key must not be shown."""
+    keys = _KEYS.get(hive)
+    if keys and keys.fullmatch(path) and (kind in _BINARY or kind > 11 or hive == "SECURITY"):
+        return True
+    return bool(_NAMES.fullmatch(name))
