@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import sys
+import warnings
 from types import ModuleType
 from xml.etree.ElementTree import Element, ParseError
 
@@ -19,9 +20,11 @@ _DEEPEST = 32
 def read_record(chunk: bytes, record: Record) -> Node | None:
     """The record as a tree, None when this reader cannot read it either."""
     _stand_in_for_hexdump()
-    from Evtx import Evtx
-    from Evtx.BinaryParser import ParseException
-    from Evtx.Nodes import UnexpectedStateException
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its sources have invalid escapes, told whenever they are compiled
+        from Evtx import Evtx
+        from Evtx.BinaryParser import ParseException
+        from Evtx.Nodes import UnexpectedStateException
 
     try:
         root = fromstring(Evtx.Record(chunk, record.offset, Evtx.ChunkHeader(chunk, 0)).xml())
