@@ -6,33 +6,24 @@ small garbage number) and after 9999 say that the writer had no time; they becom
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from parsers.times import FILETIME_1970 as EPOCH
+from parsers.times import FILETIME_LAST, filetime_ns
+from parsers.times import filetime_text as iso
 from shellcase.model import Moment
 
-EPOCH = 116_444_736_000_000_000  # ticks between 1601-01-01 and 1970-01-01
 FIRST = 365 * 864_000_000_000  # 1602-01-01: anything earlier is a sentinel
-LAST = 2_650_467_743_999_999_999  # the last tick of 9999
-_START = datetime(1601, 1, 1, tzinfo=UTC)
+LAST = FILETIME_LAST - FILETIME_LAST % 864_000_000_000 - 1  # the last day of 9999 means "never"
 
 Ticks = npt.NDArray[np.uint64]
 
 
 def to_ns(ticks: int) -> int | None:
     """UTC nanoseconds since 1970, None for a sentinel."""
-    return (ticks - EPOCH) * 100 if FIRST <= ticks <= LAST else None
-
-
-def iso(ticks: int) -> str:
-    """`2021-03-02T10:11:12.1234567Z`; the bare number for a sentinel."""
-    if not FIRST <= ticks <= LAST:
-        return str(ticks)
-    seconds, rest = divmod(ticks, 10_000_000)
-    return f"{(_START + timedelta(seconds=seconds)).strftime('%Y-%m-%dT%H:%M:%S')}.{rest:07d}Z"
+    return filetime_ns(ticks) if ticks >= FIRST else None
 
 
 def moment(ticks: int, means: str = "instant") -> Moment:
@@ -46,7 +37,7 @@ def valid(ticks: Ticks) -> npt.NDArray[np.bool_]:
 
 
 def columns(ticks: Ticks) -> dict[str, pa.Array]:
-    """The timeline columns `ts`, `ts_ns`, `ts_text` of a column of FILETIMEs (sentinels: null, null, the number)."""
+    """The timeline columns `ts`, `ts_ns`, `ts_text` of a column of FILETIMEs (sentinels: null, null, their text)."""
     good = valid(ticks)
     since = np.where(good, ticks, np.uint64(EPOCH)).astype(np.int64) - EPOCH
     micros = since // 10

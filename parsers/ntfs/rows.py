@@ -80,7 +80,7 @@ def _instants(times: Ticks) -> tuple[Ints, Ints, Ints]:
 
 
 def _join(*parts: pa.Array) -> pa.Array:
-    return pc.binary_join_element_wise(*parts, "")
+    return pc.call_function("binary_join_element_wise", [*parts, pa.scalar("")])
 
 
 def _constants(count: int, record_size: int) -> dict[str, pa.Array]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from parsers.ntfs import filetime
 from parsers.registry.keys import utf16
 from parsers.registry.plugins.base import Key, Plugin, Said
+from parsers.times import filetime_text
 
 _FLAGS = (
     "ACCOUNT_DISABLED", "HOME_DIRECTORY_REQUIRED", "PASSWORD_NOT_REQUIRED", "TEMPORARY_DUPLICATE", "NORMAL_ACCOUNT",
@@ -49,7 +50,7 @@ def _user(raw: bytes) -> str:
 
 
 def _time(ticks: int) -> str | None:
-    return filetime.iso(ticks) if filetime.to_ns(ticks) is not None else None
+    return filetime_text(ticks) if filetime.to_ns(ticks) is not None else None
 
 
 PLUGINS = (
