@@ -106,17 +106,18 @@ def _run(con: duckdb.DuckDBPyConnection, rule: Rule, present: frozenset[str]) ->
     if absent:
         return RuleRun(rule=rule.id, state="not_tested", reason=f"no records of {', '.join(absent)} in the case"), []
     try:
-        table = _hits(con, rule)
+        con.execute(f"CREATE OR REPLACE TEMP TABLE hit AS SELECT * FROM ({rule.sql}) ORDER BY ALL")  # noqa: S608
+        [(hits,)] = con.execute("SELECT count(*) FROM hit").fetchall()
+        table = _grouped(con, rule) if hits else None
     except duckdb.Error as e:  # one rule's trouble (a damaged JSON, no memory) must not hide the others' findings
         return RuleRun(rule=rule.id, state="failed", reason=plain(str(e), 400)), []
-    found = _findings(rule, table)
+    found = _findings(rule, table) if table is not None else []
     events = sum(k.finding.event_count for k in found)
     return RuleRun(rule=rule.id, state="ran", findings=len(found), events=events), found
 
 
-def _hits(con: duckdb.DuckDBPyConnection, rule: Rule) -> pa.Table:
-    """The rule's rows with their citation, cut into groups and runs; `CITED` rows of each, in total order."""
-    con.execute(f"CREATE OR REPLACE TEMP TABLE hit AS SELECT * FROM ({rule.sql}) ORDER BY ALL")  # noqa: S608
+def _grouped(con: duckdb.DuckDBPyConnection, rule: Rule) -> pa.Table:
+    """The rows of `hit` with their citation, cut into groups and runs; `CITED` rows of each, in total order."""
     columns = [row[0] for row in con.execute("DESCRIBE hit").fetchall()]
     if "variant" not in columns:
         con.execute("ALTER TABLE hit ADD COLUMN variant VARCHAR")
@@ -246,7 +247,5 @@ def _graded(keyed: list[Keyed], runs: tuple[RuleRun, ...]) -> Detection:
     ordered = sorted(keyed, key=lambda k: (far if k.begin is None else k.begin, k.finding.rule, k.finding.id))
     with_chain = [replace(k.finding, chain=chain_of.get(k.finding.id)) for k in ordered]
     words = strengths(with_chain)
-    findings = tuple(
-        replace(f, number=f"F-{n:03d}", strength=words[f.id]) for n, f in enumerate(with_chain, 1)
-    )
+    findings = tuple(replace(f, number=f"F-{n:03d}", strength=words[f.id]) for n, f in enumerate(with_chain, 1))
     return Detection(findings=findings, chains=chains, tested=runs)

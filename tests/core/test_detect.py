@@ -1,0 +1,182 @@
+"""Detection over one whole course of events and over what innocent people do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from shellcase.detect import CITED, FURTHER, GROUPS, Detection, detect, to_json
+from shellcase.model import Finding, HostFacts
+from shellcase.rooms import RULES
+from shellcase.rulebook import ExampleRow, load
+from shellcase.strength import WORDS
+from tests.stories import AMSI, COURSE, INNOCENT, PROBES, proxied
+from tests.timelines import timeline_of
+
+BOOK = load(RULES)
+
+
+def run(rows: Sequence[ExampleRow], folder: Path, *rules: str) -> Detection:
+    timeline = timeline_of(rows, folder)
+    try:
+        return detect(timeline, BOOK.only(*rules) if rules else BOOK, HostFacts())
+    finally:
+        timeline.close()
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Detection:
+    return run([*INNOCENT, *COURSE], tmp_path_factory.mktemp("course"))
+
+
+def named(answer: Detection, rule: str) -> list[Finding]:
+    return [f for f in answer.findings if f.rule == rule]
+
+
+@pytest.mark.parametrize(
+    "rule", "HP-05 HP-06 HP-07 EC-01 EC-03 MM-01 MM-02 FS-01 IS-05 PX-01 SE-02 LD-01".split()
+)
+def test_each_step_of_the_course_is_established(course: Detection, rule: str) -> None:
+    assert "confirmed" in {f.claim for f in named(course, rule)}
+
+
+def test_nothing_innocent_is_more_than_context(tmp_path: Path) -> None:
+    answer = run(INNOCENT, tmp_path)
+    assert {f.rule for f in answer.findings} == {"EC-03", "MM-02", "IS-03"}
+    assert {(f.claim, f.strength) for f in answer.findings} == {("context", "weak")}
+    assert answer.chains == ()
+    assert all("administrator" in " ".join(f.alternatives).lower() for f in answer.findings)
+
+
+def test_failed_probes_stay_attempts_of_moderate_strength_at_most(tmp_path: Path) -> None:
+    answer = run([*INNOCENT, *PROBES], tmp_path)
+    probes = [f for f in answer.findings if f.rule.startswith("HP")]
+    assert probes
+    assert {f.claim for f in probes} == {"attempted"}
+    assert {f.strength for f in probes} <= {"weak", "moderate"}
+
+
+def test_a_responders_amsi_test_is_named_as_such(tmp_path: Path) -> None:
+    answer = run(AMSI, tmp_path)
+    assert {f.claim for f in answer.findings} == {"context"}
+    assert all("AMSI" in " ".join(f.alternatives) for f in answer.findings)
+
+
+def test_the_page_is_told_with_its_parameter_and_creation(course: Detection) -> None:
+    [page] = named(course, "FS-01")
+    assert "k1" in page.observation
+    assert "2021-03-03T06:49:58Z" in page.observation
+    assert page.event_count == 3
+    assert page.last == "2021-03-03T06:49:58.1234567Z"
+
+
+def test_commands_run_as_system_cap_everything_at_strong(course: Detection) -> None:
+    assert named(course, "PX-01")[0].claim == "confirmed"
+    assert max((WORDS.index(f.strength) for f in course.findings)) == WORDS.index("strong")
+
+
+def test_without_commands_three_independent_families_reach_very_strong(tmp_path: Path) -> None:
+    rows = [r for r in COURSE if r.kind != "windows.evtx.record"]
+    answer = run(rows, tmp_path)
+    assert named(answer, "FS-01")[0].strength == "very strong"
+
+
+def test_one_family_alone_is_moderate_unless_it_is_proof(tmp_path: Path) -> None:
+    answer = run([r for r in COURSE if r.kind.startswith("exchange.httpproxy")], tmp_path)
+    by_rule = {f.rule: f.strength for f in answer.findings}
+    assert by_rule["HP-01"] == "moderate"
+    assert by_rule["HP-05"] == "strong"
+
+
+def test_a_rule_without_records_is_not_tested_rather_than_clean(tmp_path: Path) -> None:
+    answer = run(PROBES, tmp_path)
+    states = {t.rule: t for t in answer.tested}
+    assert states["LD-01"].state == "not_tested"
+    assert "memory.dump" in states["LD-01"].reason
+    assert states["HP-05"].state == "ran"
+    assert states["HP-05"].findings == 0
+    assert {t.rule for t in answer.tested} == {r.id for r in BOOK.rules}
+
+
+def test_process_rules_need_process_records_not_just_any_event_log(tmp_path: Path) -> None:
+    logon = ExampleRow(kind="windows.evtx.record", ts="2021-03-01T00:00:00Z", channel="Security", event_code="4624")
+    answer = run([logon], tmp_path)
+    states = {t.rule: t.state for t in answer.tested}
+    assert states["SE-02"] == "not_tested"
+    assert states["SY-01"] == "not_tested"
+
+
+def test_a_damaged_record_fails_its_rules_and_no_other(tmp_path: Path) -> None:
+    broken = msgspec.structs.replace(BOOK.only("HP-01").rules[0], sql="SELECT event_id, nonsense AS group_key FROM live")
+    book = msgspec.structs.replace(BOOK.only("HP-05"), rules=(broken, *BOOK.only("HP-05").rules))
+    timeline = timeline_of(COURSE, tmp_path)
+    answer = detect(timeline, book, HostFacts())
+    timeline.close()
+    assert [(t.rule, t.state) for t in answer.tested] == [("HP-01", "failed"), ("HP-05", "ran")]
+    assert "nonsense" in answer.tested[0].reason
+    assert [f.rule for f in answer.findings] == ["HP-05"]
+
+
+def test_the_same_rows_in_another_order_give_the_same_bytes(tmp_path: Path) -> None:
+    """Numbers, ids and texts do not hang on the order in which shards were written."""
+    once = to_json(run(COURSE, tmp_path / "a"))
+    again = to_json(run(COURSE, tmp_path / "b"))
+    assert once == again
+
+
+def test_ids_come_from_content_so_added_evidence_leaves_them(tmp_path: Path, course: Detection) -> None:
+    more = run([*INNOCENT, *COURSE, *PROBES], tmp_path)
+    assert {f.id for f in course.findings} <= {f.id for f in more.findings}
+    assert len({f.id for f in more.findings}) == len(more.findings)
+
+
+def test_numbers_follow_time(course: Detection) -> None:
+    assert [f.number for f in course.findings] == [f"F-{n:03d}" for n in range(1, len(course.findings) + 1)]
+    firsts = [f.first for f in course.findings if f.first]
+    assert firsts == sorted(firsts, key=lambda t: t.rstrip("Z"))
+
+
+def test_a_flood_of_forged_addresses_is_held_to_a_bounded_number_of_findings(tmp_path: Path) -> None:
+    anchor = "ServerInfo~a]@srv:444/mapi/emsmdb/?#"
+    rows = [proxied(f"2021-03-03T{n // 60 % 24:02d}:{n % 60:02d}:00Z", anchor, 200, f"q{n}", f"10.1.{n // 250}.{n % 250}") for n in range(700)]  # fmt: skip
+    answer = run(rows, tmp_path, "HP-01")
+    assert len(answer.findings) <= GROUPS + 24
+    assert sum(f.event_count for f in answer.findings) == 700
+    assert FURTHER
+
+
+def test_a_finding_lists_some_events_and_counts_all(tmp_path: Path) -> None:
+    rows = [proxied(f"2021-03-03T06:{n // 60:02d}:{n % 60:02d}Z", "ServerInfo~a]@srv:444/mapi/emsmdb/?#", 200, f"q{n}") for n in range(450)]  # fmt: skip
+    [finding] = run(rows, tmp_path, "HP-01").findings
+    assert len(finding.events) == CITED
+    assert finding.event_count == 450
+    assert finding.last is not None
+    assert finding.last.startswith("2021-03-03T06:07:29")
+
+
+def test_a_pause_of_more_than_an_hour_makes_two_findings(tmp_path: Path) -> None:
+    times = ("2021-03-03T06:00:00Z", "2021-03-03T06:59:00Z", "2021-03-03T08:30:00Z")
+    rows = [proxied(t, "ServerInfo~a]@srv:444/mapi/emsmdb/?#", 200, t) for t in times]
+    assert [f.event_count for f in run(rows, tmp_path, "HP-01").findings] == [2, 1]
+
+
+def test_hostile_names_reach_the_text_only_in_visible_form(tmp_path: Path) -> None:
+    row = ExampleRow(
+        kind="web.page", file_path="C:\\inetpub\\wwwroot\\aspnet_client\\a\u202excod.aspx",
+        data={"known_good": "no", "exposed": True, "sinks": ["eval"], "sources": ["Request"], "keys": ["\x1b[2J"]},
+    )  # fmt: skip
+    [finding] = run([row], tmp_path, "FS-01").findings
+    assert "\u202e" not in finding.observation
+    assert "\\u{202E}" in finding.observation
+    assert "\x1b" not in finding.observation
+
+
+def test_findings_json_has_the_agreed_shape(course: Detection) -> None:
+    body = msgspec.json.decode(to_json(course))
+    assert body["schema"] == "shellcase.findings/1"
+    assert set(body) == {"schema", "findings", "chains", "questions", "tested"}
+    wanted = "id rule title claim strength first last attack events artifacts observation alternatives limits status"
+    assert set(wanted.split()) <= set(body["findings"][0])
