@@ -6,24 +6,21 @@ for reading only. E01 is decoded by `collector.ewf`, which checks what it reads.
 
 from __future__ import annotations
 
-import hashlib
-import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from dissect.target import container
 from dissect.target.exceptions import ContainerError
 from dissect.volume.disk import Disk, DiskError, Partition
 
 from collector.ewf import EwfImage, find_segments, is_ewf
-from collector.media import READER_FAULTS, StreamMedia, Window
+from collector.media import READER_FAULTS, StreamMedia, Window, fingerprint_of, try_read
 from collector.ntfs import Ntfs, is_ntfs
 from collector.runs import Reader
 from shellcase.errors import EvidenceError, UsageError
 from shellcase.model import Volume
 
-_MIB = 1 << 20
 _TODO = "Check the file name and that the copy is complete; compare it with the imager's log, then try another copy."
 _NAMES = {"qcow2": "QCOW2", "vmdk": "VMDK", "vhd": "VHD", "vhdx": "VHDX", "raw": "raw", "split": "split raw"}
 
@@ -54,6 +51,7 @@ class Image:
     disk_signature: bytes = b""
     ewf: EwfImage | None = None
     problems: tuple[str, ...] = ()
+    files: tuple[BinaryIO, ...] = ()
 
     @property
     def size(self) -> int:
@@ -61,7 +59,9 @@ class Image:
         return self.media.size
 
     def close(self) -> None:
-        """Release the E01 segment files; other containers close with the process."""
+        """Release the files of the image."""
+        for file in self.files:
+            file.close()
         if self.ewf:
             self.ewf.close()
 
@@ -69,15 +69,41 @@ class Image:
 def open_source(path: Path) -> Image:
     """Open an image. UsageError: no such file. EvidenceError: nothing of it can be read as NTFS."""
     _check_path(path)
-    kind, media, segments, ewf = _open_media(path)
-    fingerprint = _fingerprint(media, path)
+    opened = _open_media(path)
+    try:
+        return _read_volumes(path, opened)
+    except EvidenceError:
+        for file in opened.files:
+            file.close()
+        if opened.ewf:
+            opened.ewf.close()
+        raise
+
+
+def _read_volumes(path: Path, opened: _Opened) -> Image:
+    kind, media, ewf = opened.kind, opened.media, opened.ewf
+    if not media.size:
+        raise EvidenceError("The image holds no media", str(path), _TODO)
+    fingerprint = fingerprint_of(media)
     scheme, signature, parts, problems = _partitions(media)
     handles = tuple(_handle(media, n, part, path) for n, part in enumerate(parts, 1))
     if not any(h.ntfs for h in handles):
         raise _nothing_readable(path, kind, media, handles, ewf)
     problems += tuple(ewf.problems) if ewf else ()
     problems += _cut_volumes(handles, parts)
-    return Image(path, kind, media, handles, fingerprint, segments, scheme, signature, ewf, problems)
+    return Image(
+        path=path,
+        container=kind,
+        media=media,
+        volumes=handles,
+        fingerprint=fingerprint,
+        segments=opened.parts,
+        scheme=scheme,
+        disk_signature=signature,
+        ewf=ewf,
+        problems=problems,
+        files=opened.files,
+    )
 
 
 def _check_path(path: Path) -> None:
@@ -89,51 +115,52 @@ def _check_path(path: Path) -> None:
         raise EvidenceError("The image file is empty (0 bytes)", str(path), _TODO)
 
 
-def _open_media(path: Path) -> tuple[str, Reader, tuple[Path, ...], EwfImage | None]:
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    kind: str
+    media: Reader
+    parts: tuple[Path, ...]
+    ewf: EwfImage | None
+    files: tuple[BinaryIO, ...] = ()
+
+
+def _open_media(path: Path) -> _Opened:
     with path.open("rb") as fh:
         head = fh.read(512)
     if is_ewf(head):
         ewf = EwfImage(path)
-        return "E01", ewf, tuple(find_segments(path)), ewf
+        return _Opened("E01", ewf, tuple(find_segments(path)), ewf)
     if path.suffix.lower()[:2] in (".e", ".s") and len(path.suffix) == 4 and path.suffix[2:].isalnum():
         raise EvidenceError(
             f"The file has the ending {path.suffix} but does not start with the E01 signature", str(path), _TODO
         )
-    try:
-        opened = container.open(path)
-    except (ContainerError, *READER_FAULTS) as error:
-        raise EvidenceError(
-            f"The image container cannot be opened: {error.__cause__ or error}", str(path), _TODO
-        ) from error
+    parts = _parts_of(path)
+    opened, files = _open_container(path, parts)
     kind = _NAMES.get(opened.__type__, opened.__type__)
-    return kind, StreamMedia(opened, int(opened.size)), _parts_of(path, kind), None
+    return _Opened(kind, StreamMedia(opened, int(opened.size)), parts, None, files)
 
 
-def _parts_of(path: Path, kind: str) -> tuple[Path, ...]:
-    if kind != "split raw":
+def _open_container(path: Path, parts: tuple[Path, ...]) -> tuple[container.Container, tuple[BinaryIO, ...]]:
+    """By its bytes first, so that endings do not matter; by its path where it refers to other files."""
+    files = tuple(p.open("rb") for p in parts)
+    try:
+        return container.open(list(files) if len(files) > 1 else next(iter(files))), files
+    except (ContainerError, *READER_FAULTS):
+        for file in files:
+            file.close()
+    try:
+        return container.open(path), ()
+    except (ContainerError, *READER_FAULTS) as error:
+        why = error.__cause__ or error
+        raise EvidenceError(f"The image container cannot be opened: {why}", str(path), _TODO) from error
+
+
+def _parts_of(path: Path) -> tuple[Path, ...]:
+    """The files of a split raw image (.001, .002 …), else the file itself."""
+    if not path.suffix[1:].isdecimal():
         return (path,)
-    same = (p for p in path.parent.iterdir() if p.stem == path.stem and p.suffix[1:].isdigit())
-    return tuple(sorted(same))
-
-
-def _fingerprint(media: Reader, path: Path) -> str:
-    """Bytes that cannot be decoded count as nothing: the same damaged copy still gets the same value."""
-    digest = hashlib.sha256(struct.pack("<Q", media.size))
-    for offset in (0, max(media.size - _MIB, 0)):
-        digest.update(_try_read(media, offset, _MIB))
-    if not media.size:
-        raise EvidenceError("The image holds no media", str(path), _TODO)
-    return digest.hexdigest()
-
-
-def _try_read(media: Reader, offset: int, length: int) -> bytes:
-    out = bytearray()
-    for at in range(offset, min(offset + length, media.size), 32768):
-        try:
-            out += media.read_at(at, min(32768, offset + length - at))
-        except OSError:
-            continue
-    return bytes(out)
+    same = (p for p in path.parent.iterdir() if p.stem == path.stem and p.suffix[1:].isdecimal() and p.is_file())
+    return tuple(sorted(same, key=lambda p: (int(p.suffix[1:]), p.name)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +173,7 @@ class _Part:
 
 def _partitions(media: Reader) -> tuple[str, bytes, list[_Part], tuple[str, ...]]:
     """Scheme, MBR disk signature, partitions in order of offset. A volume without a table is one partition."""
-    first = _try_read(media, 0, 512)
+    first = try_read(media, 0, 512)
     if is_ntfs(first):
         return "none", b"", [_Part(0, media.size)], ()
     disk = _table(media)
@@ -170,9 +197,9 @@ def _table(media: Reader) -> Disk | None:
 
 def _length(partition: Partition, sector: int) -> int:
     """The last sector of a GPT entry belongs to the partition; dissect leaves it out."""
-    raw = partition.raw
-    if partition.guid and raw is not None and raw.last_lba >= raw.first_lba:
-        return int(raw.last_lba - raw.first_lba + 1) * sector
+    entry: Any = partition.raw  # a structure made at run time, its fields are not known to type checkers
+    if partition.guid and entry is not None and entry.last_lba >= entry.first_lba:
+        return int(entry.last_lba - entry.first_lba + 1) * sector
     return int(partition.size)
 
 
@@ -190,14 +217,14 @@ class _AsFile:
         return self._at
 
     def read(self, length: int = -1) -> bytes:
-        data = _try_read(self._media, self._at, length if length >= 0 else self.size - self._at)
+        data = try_read(self._media, self._at, length if length >= 0 else self.size - self._at)
         self._at += len(data)
         return data
 
 
 def _handle(media: Reader, number: int, part: _Part, path: Path) -> VolumeHandle:
     window = Window(media, part.offset, part.size)
-    boot = _try_read(window, 0, 512)
+    boot = try_read(window, 0, 512)
     kind = _filesystem(boot)
     ntfs, why = None, "" if kind == "NTFS" else f"file system: {kind or 'unknown'}"
     if kind == "NTFS":

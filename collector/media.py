@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import zlib
 from typing import Protocol
@@ -57,3 +58,30 @@ class Window:
         if offset >= self.size:
             return b""
         return self._media.read_at(self._offset + offset, min(length, self.size - offset))
+
+
+_MIB = 1 << 20
+_STEP = 32768
+
+
+def fingerprint_of(media: Reader) -> str:
+    """SHA-256 of the size (8 bytes, little-endian), the first and the last MiB, as hex.
+
+    Bytes that cannot be decoded count as nothing: the same damaged copy still gets the same value.
+    """
+    digest = hashlib.sha256(struct.pack("<Q", media.size))
+    for offset in (0, max(media.size - _MIB, 0)):
+        digest.update(try_read(media, offset, _MIB))
+    return digest.hexdigest()
+
+
+def try_read(media: Reader, offset: int, length: int) -> bytes:
+    """What can be read of a range; pieces that cannot are left out."""
+    out = bytearray()
+    end = min(offset + length, media.size)
+    for at in range(offset, end, _STEP):
+        try:
+            out += media.read_at(at, min(_STEP, end - at))
+        except OSError:
+            continue
+    return bytes(out)

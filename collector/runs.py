@@ -137,7 +137,7 @@ def _read(volume: Reader, source: int | None, at: int, length: int) -> Piece:
     return Piece(at, data)
 
 
-def _read_small(volume: Reader, source: int, at: int, length: int, why: str, step: int = 32768) -> Piece:
+def _read_small(volume: Reader, source: int, at: int, length: int, why: str, step: int = 4096) -> Piece:
     """What can still be read of a damaged piece, in steps, zeros for the rest."""
     out, bad = bytearray(length), []
     for n in range(0, length, step):
