@@ -7,6 +7,7 @@ A DOS name that repeats the times and the folder of the long name beside it make
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ _ATTRIBUTES = (
 )  # fmt: skip
 
 
+@lru_cache(4096)
 def attribute_text(flags: int) -> str:
     """`HIDDEN|SYSTEM` for the low bits of a file's attributes."""
     return "|".join(name for bit, name in enumerate(_ATTRIBUTES) if name and flags >> bit & 1)

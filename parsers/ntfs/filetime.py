@@ -51,4 +51,9 @@ def columns(ticks: Ticks) -> dict[str, pa.Array]:
 def _texts(ticks: Ticks) -> pa.Array:
     """One text per tick; each distinct tick is spelled once, because instants repeat a lot."""
     distinct, where = np.unique(ticks, return_inverse=True)
-    return pa.array([iso(int(t)) for t in distinct], type=pa.string()).take(pa.array(where))
+    good = valid(distinct)
+    since = distinct[good].astype(np.int64) - EPOCH
+    micros = np.datetime_as_string((since // 10).astype("datetime64[us]")).tolist()
+    spelled = (f"{text}{digit}Z" for text, digit in zip(micros, (since % 10).tolist(), strict=True))
+    odd = (iso(tick) for tick in distinct[~good].tolist())
+    return pa.array([next(spelled if ok else odd) for ok in good.tolist()], pa.string()).take(pa.array(where))

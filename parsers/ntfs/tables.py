@@ -6,6 +6,7 @@ row carries `owner`, the entry it speaks for. That also finds extensions whose l
 
 from __future__ import annotations
 
+from codecs import utf_16_le_decode
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,7 +91,7 @@ def join_streams(parts: list[Streams]) -> Streams:
 
 def spell(raw: bytes) -> str:
     """UTF-16 from the disk; bytes that are no text (half a surrogate) stay visible as escapes."""
-    return raw.decode("utf-16-le", "backslashreplace")
+    return utf_16_le_decode(raw, "backslashreplace", True)[0]
 
 
 def owners(block: Block) -> Ints:
@@ -107,8 +108,9 @@ def names(block: Block, attrs: Attributes, owner: Ints) -> Names:
     fits = 66 + 2 * head[:, 64].astype(np.int64) <= inside
     row, at, head = attrs.row[fits], at[fits], head[fits]
     words = np.ascontiguousarray(head[:, :40]).view("<u8")
-    ends = at + 66 + 2 * head[:, 64]
-    text = [spell(block.raw[r, a + 66 : e].tobytes()) for r, a, e in zip(row, at, ends, strict=True)]
+    whole, start = block.raw.tobytes(), row * block.size + at + 66
+    ends = start + 2 * head[:, 64].astype(np.int64)
+    text = [spell(whole[a:e]) for a, e in zip(start.tolist(), ends.tolist(), strict=True)]
     flags = np.ascontiguousarray(head[:, 56:60]).view("<u4")[:, 0]
     return Names(owner[row], row + block.first, words[:, 0], words[:, 1:5], flags, head[:, 65], text)
 
