@@ -1,0 +1,221 @@
+"""The $MFT: no entry lost, no path invented, no digit of a time dropped."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from parsers.ntfs import mft
+from shellcase.model import Job
+from tests.parsers.ntfs_build import FOLDER, IN_USE, T0, data, file, fn, record, reference, si, volume
+from tests.parsers.stub import Answer, answer, corpora, write_source
+
+_IMAGE = corpora() / "colinfinck-ntfs/testdata/testfs1"
+needs_image = pytest.mark.skipif(not _IMAGE.exists(), reason="needs ../shared/corpora (NTFS image testfs1)")
+_SLEUTHKIT = all(shutil.which(tool) for tool in ("icat", "fls", "istat"))
+needs_sleuthkit = pytest.mark.skipif(not _SLEUTHKIT, reason="needs Sleuth Kit (icat, fls, istat)")
+_ROOT = reference(5, 5)
+
+
+def read(tmp_path: Path, raw: bytes) -> Answer:
+    return answer(mft.parse, Job(source=write_source(tmp_path, raw, "C:\\$MFT")))
+
+
+def said(row: dict[str, object]) -> dict[str, Any]:
+    return json.loads(str(row["data"]))  # type: ignore[no-any-return]
+
+
+def ns(row: dict[str, object]) -> int | None:
+    when, rest = row["ts"], row["ts_ns"]
+    if not isinstance(when, datetime) or not isinstance(rest, int):
+        return None
+    since = when - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86400 + since.seconds) * 10**9 + since.microseconds * 1000 + rest
+
+
+def paths(out: Answer) -> dict[int, set[str]]:
+    found: dict[int, set[str]] = {}
+    for row in out.rows:
+        found.setdefault(said(row)["record"], set()).add(str(row["file_path"]))
+    return found
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> tuple[Answer, bytes]:
+    raw = subprocess.run(["icat", str(_IMAGE), "0"], check=True, capture_output=True).stdout
+    return read(tmp_path_factory.mktemp("mft"), raw), raw
+
+
+def test_the_path_the_times_and_the_place_of_a_file_are_told(tmp_path: Path) -> None:
+    folder = file(6, 2, "inetpub", _ROOT, flags=IN_USE | FOLDER)
+    times = (T0, T0 + 10, T0, T0 + 10)
+    shell = record(7, 3, si(times), fn("x.aspx", reference(6, 2), (T0,) * 4), data(b"evil"), data(b"z", "Zone.Id"))
+    rows = [r for r in read(tmp_path, volume(_6=folder, _7=shell)).rows if r["offset"] == 7 * 1024]
+    assert {r["file_path"] for r in rows} == {"C:\\inetpub\\x.aspx"}
+    assert [(said(r)["set"], r["act"], ns(r)) for r in rows] == [
+        ("SI", "..CB", 1614626400000000100),
+        ("SI", "MA..", 1614626400000001100),
+        ("FN", "MACB", 1614626400000000100),
+    ]
+    assert rows[0]["ts_text"] == "2021-03-01T19:20:00.0000001Z"
+    assert rows[0]["locator"] == "entry 7-3"
+    assert (said(rows[0])["size"], said(rows[0])["streams"]) == (4, ["Zone.Id"])
+
+
+def test_a_deleted_file_keeps_its_folder_while_the_folder_is_the_same(tmp_path: Path) -> None:
+    folder = file(6, 3, "temp", _ROOT, flags=FOLDER)  # deleted: its number went from 2 to 3
+    gone = file(7, 9, "lsass.dmp", reference(6, 2), flags=0)
+    out = read(tmp_path, volume(_6=folder, _7=gone))
+    assert paths(out)[7] == {"C:\\temp\\lsass.dmp"}
+    assert {r["state"] for r in out.rows if said(r)["record"] == 7} == {"deleted"}
+
+
+def test_a_file_whose_folder_was_reused_is_an_orphan_and_not_put_into_the_wrong_folder(tmp_path: Path) -> None:
+    reused = file(6, 4, "innocent", _ROOT, flags=IN_USE | FOLDER)
+    gone = file(7, 9, "lsass.dmp", reference(6, 2), flags=0)
+    assert paths(read(tmp_path, volume(_6=reused, _7=gone)))[7] == {"C:\\<orphan 6-2>\\lsass.dmp"}
+
+
+def test_folders_that_contain_each_other_end_in_a_marker(tmp_path: Path) -> None:
+    one = file(6, 1, "a", reference(7, 1), flags=IN_USE | FOLDER)
+    two = file(7, 1, "b", reference(6, 1), flags=IN_USE | FOLDER)
+    assert all("<loop" in p for p in paths(read(tmp_path, volume(_6=one, _7=two)))[6])
+
+
+def test_a_torn_record_costs_only_itself(tmp_path: Path) -> None:
+    raw = bytearray(volume(_6=file(6, 1, "a", _ROOT), _7=file(7, 1, "b", _ROOT), _8=file(8, 1, "c", _ROOT)))
+    raw[7 * 1024 + 510] ^= 0xFF
+    out = read(tmp_path, bytes(raw))
+    assert [(i.grade, i.offset) for i in out.issues] == [("damaged", 7 * 1024)]
+    assert paths(out).keys() == {5, 6, 8}
+    ledger = out.ledger
+    assert (ledger.found, ledger.parsed, ledger.failed, ledger.announced) == (4, 3, 1, 9)
+    assert ledger.failed_ranges == ((7 * 1024, 1024),)
+
+
+@pytest.mark.parametrize("mark", [b"BAAD", b"EVIL"])
+def test_bad_signatures_are_told(tmp_path: Path, mark: bytes) -> None:
+    raw = volume(_6=mark + file(6, 1, "a", _ROOT)[4:], _7=file(7, 1, "b", _ROOT))
+    out = read(tmp_path, raw)
+    assert [i.offset for i in out.issues] == [6 * 1024]
+    assert 7 in paths(out)
+
+
+def test_a_zero_time_is_shown_as_missing_and_told(tmp_path: Path) -> None:
+    stomped = record(6, 1, si((0, T0, T0, T0)), fn("a", _ROOT, (T0,) * 4))
+    out = read(tmp_path, volume(_6=stomped))
+    row = next(r for r in out.rows if said(r)["record"] == 6 and said(r)["macb"] == "...B")
+    assert (row["ts"], row["ts_ns"]) == (None, None)
+    assert [i.grade for i in out.issues] == ["odd"]
+
+
+def test_names_and_sizes_in_extension_records_belong_to_their_base(tmp_path: Path) -> None:
+    base = record(6, 1, si((T0,) * 4))
+    rest = record(7, 1, fn("long name.aspx", _ROOT, (T0,) * 4), data(b"12345"), base=reference(6, 1))
+    out = read(tmp_path, volume(_6=base, _7=rest))
+    assert paths(out)[6] == {"C:\\long name.aspx"}
+    assert {said(r)["size"] for r in out.rows if said(r)["record"] == 6} == {5}
+    assert (out.ledger.found, out.ledger.parsed) == (3, 3)
+
+
+def test_each_hard_link_has_its_path_and_a_dos_name_does_not_repeat_the_long_one(tmp_path: Path) -> None:
+    t = (T0,) * 4
+    two = record(6, 1, si(t), fn("LONGNA~1", _ROOT, t, 2), fn("long name", _ROOT, t), fn("other", _ROOT, t))
+    out = read(tmp_path, volume(_6=two))
+    assert paths(out)[6] == {"C:\\long name", "C:\\other"}
+    assert said(out.rows[-1])["short_name"] == "LONGNA~1"
+
+
+def test_4096_byte_records_and_half_surrogates_are_read(tmp_path: Path) -> None:
+    name = fn("x", _ROOT, (T0,) * 4)
+    at = name.index("x".encode("utf-16-le"), 24 + 66)
+    raw = record(0, 1, si((T0,) * 4), name[:at] + b"\x00\xd8" + name[at + 2 :], size=4096) + bytes(4096)
+    out = read(tmp_path, raw)
+    assert (out.ledger.found, out.ledger.announced) == (1, 2)
+    assert out.rows[0]["file_path"] == "C:\\\\x00\\xd8"
+
+
+def test_a_file_that_ends_inside_a_record_says_so(tmp_path: Path) -> None:
+    out = read(tmp_path, volume(_6=file(6, 1, "a", _ROOT))[:-500])
+    assert (out.ledger.found, out.ledger.failed) == (2, 1)
+
+
+def test_it_takes_an_mft_and_leaves_its_mirror_and_other_files() -> None:
+    head = file(0, 1, "$MFT", _ROOT) * 4
+    assert mft.recognises(head, "C:\\$MFT")
+    assert not mft.recognises(head, "C:\\$MFTMirr")
+    assert not mft.recognises(b"FILE of notes" * 100, "C:\\notes.txt")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_no_bytes_break_it_and_the_ledger_adds_up(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    raw = bytearray(volume(_6=file(6, 1, "a", _ROOT, flags=IN_USE | FOLDER), _7=file(7, 1, "b", reference(6, 1))))
+    for at in data.draw(st.lists(st.integers(5 * 1024, len(raw) - 1), max_size=40)):
+        raw[at] = data.draw(st.integers(0, 255))
+    out = read(tmp_path_factory.mktemp("fuzz"), bytes(raw[: data.draw(st.integers(0, len(raw)))]))
+    assert out.ledger.found == out.ledger.parsed + out.ledger.failed
+
+
+@needs_image
+@needs_sleuthkit
+@pytest.mark.real
+def test_all_times_are_those_that_dissect_reads(real: tuple[Answer, bytes]) -> None:
+    import io
+
+    from dissect.ntfs.c_ntfs import ATTRIBUTE_TYPE_CODE
+    from dissect.ntfs.mft import Mft
+
+    out, raw = real
+    kinds = (("SI", ATTRIBUTE_TYPE_CODE.STANDARD_INFORMATION), ("FN", ATTRIBUTE_TYPE_CODE.FILE_NAME))
+    fields = ("creation_time_ns", "last_modification_time_ns", "last_change_time_ns", "last_access_time_ns")
+    theirs = {
+        (segment.segment, name, getattr(attribute, field))
+        for segment in Mft(io.BytesIO(raw)).segments()
+        for name, code in kinds
+        for attribute in segment.attributes.get(code, [])
+        for field in fields
+    }
+    ours = {(said(r)["record"], said(r)["set"], ns(r)) for r in out.rows if r["ts"] is not None}
+    assert len(ours) > 1000
+    assert ours == {t for t in theirs if t[2] > -11_612_160_000_000_000_000}
+
+
+@needs_image
+@needs_sleuthkit
+@pytest.mark.real
+def test_all_paths_are_those_that_fls_lists(real: tuple[Answer, bytes]) -> None:
+    out, _ = real
+    listed = subprocess.run(["fls", "-rp", str(_IMAGE)], check=True, capture_output=True, text=True).stdout
+    theirs: dict[int, set[str]] = {}
+    for line in listed.splitlines():
+        kind, _, path = line.partition(":\t")
+        entry = int(kind.split()[-1].split("-")[0])
+        if "$Orphan" not in path and not kind.startswith("V"):
+            name = path if path.startswith("$") or ":" not in path else path.partition(":")[0]
+            theirs.setdefault(entry, set()).add("C:\\" + name.partition(":")[0].replace("/", "\\"))
+    ours = paths(out)
+    assert len(theirs) > 500
+    assert {e: p for e, p in theirs.items() if ours.get(e) != p} == {}
+
+
+@needs_image
+@needs_sleuthkit
+@pytest.mark.real
+def test_istat_shows_the_same_seventh_digit(real: tuple[Answer, bytes]) -> None:
+    out, _ = real
+    rows = [r for r in out.rows if said(r)["set"] == "SI" and said(r)["record"] == 5]
+    text = subprocess.run(["istat", "-z", "UTC", str(_IMAGE), "5"], check=True, capture_output=True, text=True).stdout
+    shown = {f"{str(r['ts_text'])[:10]} {str(r['ts_text'])[11:-1]}" for r in rows}
+    assert shown
+    assert all(time in text for time in shown)
