@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from shellcase.clean import plain, storable
 from shellcase.export import iso
-from shellcase.link import Chain, Keyed, link, seconds
+from shellcase.link import Chain, Keyed, link
 from shellcase.model import Finding, HostFacts
 from shellcase.rulebook import Rule, Rulebook, Variant, View, fill
 from shellcase.strength import strengths
@@ -163,7 +163,7 @@ def _finding(rule: Rule, key: tuple[str, str, int], rows: list[dict[str, object]
     first, last = _bounds(rows)
     total = int(str(rows[0]["total"]))
     named = _named(rows)
-    fields = {c: _several(vs) for c, vs in named.items() if not c.startswith("key_")}
+    fields = {c: _several(vs) for c, vs in named.items() if vs and not c.startswith("key_")}
     texts = {**fields, "count": str(total), "first": first or "", "last": last or ""}
     finding = Finding(
         id=_content_id(rule.id, events[0], key[0]),
@@ -189,7 +189,7 @@ def _finding(rule: Rule, key: tuple[str, str, int], rows: list[dict[str, object]
         fields=fields,
     )
     keys = tuple(sorted({(c[4:], v) for c, vs in named.items() if c.startswith("key_") for v in vs if v}))
-    return Keyed(finding=finding, stage=rule.stage, keys=keys, begin=_instant(rows[0]["ts"]), end=_end(rows))
+    return Keyed(finding=finding, stage=rule.stage, keys=keys, times=_times(rows))
 
 
 def _content_id(rule: str, event: str, group: str) -> str:
@@ -217,12 +217,9 @@ def _iso(row: dict[str, object]) -> str:
     )
 
 
-def _instant(value: object) -> float | None:
-    return seconds(value) if isinstance(value, datetime) else None
-
-
-def _end(rows: list[dict[str, object]]) -> float | None:
-    return _instant(rows[0]["end_at"])
+def _times(rows: list[dict[str, object]]) -> tuple[float, ...]:
+    """Seconds since 1970 of the listed events that have a time."""
+    return tuple(r["ts"].timestamp() for r in rows if isinstance(r["ts"], datetime))
 
 
 def _named(rows: list[dict[str, object]]) -> dict[str, list[str]]:
@@ -243,8 +240,7 @@ def _graded(keyed: list[Keyed], runs: tuple[RuleRun, ...]) -> Detection:
     """Chain, strength, numbers: F-001 is the earliest finding; findings without a time come last."""
     chains = link(keyed)
     chain_of = {f: c.id for c in chains for f in c.findings}
-    far = float("inf")
-    ordered = sorted(keyed, key=lambda k: (far if k.begin is None else k.begin, k.finding.rule, k.finding.id))
+    ordered = sorted(keyed, key=lambda k: (k.begin, k.finding.rule, k.finding.id))
     with_chain = [replace(k.finding, chain=chain_of.get(k.finding.id)) for k in ordered]
     words = strengths(with_chain)
     findings = tuple(replace(f, number=f"F-{n:03d}", strength=words[f.id]) for n, f in enumerate(with_chain, 1))

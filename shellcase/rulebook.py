@@ -29,8 +29,7 @@ SPLIT = "·"
 OPINIONS = re.compile(r"\b(compromis\w*|stole\w*|attack\w*|exfiltrat\w*|malicious\w*|hack\w*|proof|confirmed)\b", re.I)
 """Words that no title or observation may use (evidence-and-report R-FND-4)."""
 
-_FIELD = re.compile(r"\{(\w+)\}")
-BUILT_IN = frozenset({"count", "first", "last"})
+_FIELD = re.compile(r"\{(\w+)(?:\|([^|{}]*)\|([^|{}]*))?\}")
 _T = TypeVar("_T", bound=Struct)
 
 
@@ -194,5 +193,10 @@ def _problem(rule: Rule) -> str | None:
 
 
 def fill(template: str, values: dict[str, str]) -> str:
-    """The sentence with its values; a value the records do not give reads `not recorded`."""
-    return _FIELD.sub(lambda m: values.get(m[1]) or "not recorded", " ".join(template.split()))
+    """The sentence with its values; `{count|request|requests}` counts; what the records do not give is said so."""
+    return _FIELD.sub(lambda m: _filled(m, values), " ".join(template.split()))
+
+
+def _filled(match: re.Match[str], values: dict[str, str]) -> str:
+    value = values.get(match[1]) or "not recorded"
+    return value if match[2] is None else f"{value} {match[2] if value == '1' else match[3]}"

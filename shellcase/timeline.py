@@ -152,7 +152,7 @@ def _event_ids(columns: dict[str, pa.Array], artifact_id: str, size: int) -> pa.
     ordinal = columns.pop("ordinal", None)
     if ordinal is None:
         ordinal = pa.repeat(pa.scalar(0, pa.int32()), size)
-    parts = [pc.fill_null(a, 0).cast(pa.string()) for a in (columns["offset"], ordinal)]
+    parts = [pc.fill_null(a, pa.scalar(0)).cast(pa.string()) for a in (columns["offset"], ordinal)]
     return pc.call_function("binary_join_element_wise", [pa.scalar(artifact_id), *parts, pa.scalar("-")])
 
 
@@ -160,7 +160,7 @@ def _states(states: pa.Array | None, default: str, size: int) -> pa.Array:
     """An artefact that is not live (a snapshot's, a recovered one) has no live events."""
     if states is None:
         return pa.repeat(pa.scalar(default), size)
-    filled = pc.fill_null(states, "live")
+    filled = pc.fill_null(states, pa.scalar("live"))
     if default == "live":
         return filled
     is_live = pc.call_function("equal", [filled, pa.scalar("live")])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from shellcase.model import Event, Moment, Origin, Span
 from shellcase.rulebook import ExampleRow
+from shellcase.schema import TIMELINE
 from shellcase.timeline import Ids, Timeline, rows_to_batch, write_sorted
 
 PIVOTS = (
@@ -37,17 +38,31 @@ def event(row: ExampleRow, n: int) -> Event:
     )
 
 
-def timeline_of(rows: Iterable[ExampleRow], folder: Path) -> Timeline:
-    """Write the rows as one source's Parquet files below `folder` and open them."""
-    ids = {}
+def batches_of(rows: Iterable[ExampleRow]) -> list[pa.RecordBatch]:
+    """One batch per row, as a worker would write it."""
+    ids: dict[str, str] = {}
     batches = []
     for n, row in enumerate(rows):
         artifact = ids.setdefault(row.path, f"{len(ids):016x}")
         who = Ids(parser="test.rows", source_id="SRC-01", host="EX01", artifact_id=artifact, path=row.path)
         batches.append(rows_to_batch([event(row, n)], who))
-    shards = folder / "shards"
-    shards.mkdir(parents=True)
-    pq.write_table(pa.Table.from_batches(batches), shards / "0.parquet")
+    return batches
+
+
+def write_shards(batches: Sequence[pa.RecordBatch], folder: Path, count: int) -> list[Path]:
+    """Deal the batches to `count` Parquet files, the last rows first when there are several."""
+    folder.mkdir(parents=True)
+    order = list(batches) if count == 1 else list(batches)[::-1]
+    paths = []
+    for n in range(count):
+        paths.append(folder / f"{n}.parquet")
+        pq.write_table(pa.Table.from_batches(order[n::count], schema=TIMELINE), paths[-1])
+    return paths
+
+
+def timeline_of(rows: Iterable[ExampleRow], folder: Path, shards: int = 1) -> Timeline:
+    """Write the rows as one source's Parquet files below `folder` and open them."""
+    paths = write_shards(batches_of(rows), folder / "shards", shards)
     out = folder / "timeline"
-    write_sorted([shards / "0.parquet"], out / "source=SRC-01", "SRC-01")
+    write_sorted(paths, out / "source=SRC-01", "SRC-01")
     return Timeline.connect(out)

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from shellcase.detect import CITED, FURTHER, GROUPS, Detection, detect, to_json
+from shellcase.detect import CITED, GROUPS, Detection, detect, to_json
 from shellcase.model import Finding, HostFacts
 from shellcase.rooms import RULES
 from shellcase.rulebook import ExampleRow, load
@@ -68,7 +68,7 @@ def test_a_responders_amsi_test_is_named_as_such(tmp_path: Path) -> None:
 def test_the_page_is_told_with_its_parameter_and_creation(course: Detection) -> None:
     [page] = named(course, "FS-01")
     assert "k1" in page.observation
-    assert "2021-03-03T06:49:58Z" in page.observation
+    assert "2021-03-03T06:49:58.1234567Z" in page.observation
     assert page.event_count == 3
     assert page.last == "2021-03-03T06:49:58.1234567Z"
 
@@ -122,9 +122,8 @@ def test_a_damaged_record_fails_its_rules_and_no_other(tmp_path: Path) -> None:
 
 def test_the_same_rows_in_another_order_give_the_same_bytes(tmp_path: Path) -> None:
     """Numbers, ids and texts do not hang on the order in which shards were written."""
-    once = to_json(run(COURSE, tmp_path / "a"))
-    again = to_json(run(COURSE, tmp_path / "b"))
-    assert once == again
+    once, again = timeline_of(COURSE, tmp_path / "a"), timeline_of(COURSE, tmp_path / "b", shards=5)
+    assert to_json(detect(once, BOOK, HostFacts())) == to_json(detect(again, BOOK, HostFacts()))
 
 
 def test_ids_come_from_content_so_added_evidence_leaves_them(tmp_path: Path, course: Detection) -> None:
@@ -143,9 +142,8 @@ def test_a_flood_of_forged_addresses_is_held_to_a_bounded_number_of_findings(tmp
     anchor = "ServerInfo~a]@srv:444/mapi/emsmdb/?#"
     rows = [proxied(f"2021-03-03T{n // 60 % 24:02d}:{n % 60:02d}:00Z", anchor, 200, f"q{n}", f"10.1.{n // 250}.{n % 250}") for n in range(700)]  # fmt: skip
     answer = run(rows, tmp_path, "HP-01")
-    assert len(answer.findings) <= GROUPS + 24
+    assert GROUPS < len(answer.findings) < GROUPS + 24
     assert sum(f.event_count for f in answer.findings) == 700
-    assert FURTHER
 
 
 def test_a_finding_lists_some_events_and_counts_all(tmp_path: Path) -> None:
