@@ -17,7 +17,8 @@ LONGEST = 0x10000  # no record is longer: names have at most 255 characters, V4 
 _HEAD = struct.Struct("<IHH")
 _NAME_AT = {2: 0x38, 3: 0x48}  # where the length of the name stands
 _FIRST = {2: 0x3C, 3: 0x4C}  # where the name itself starts
-_LEAST = 0x38
+_LEAST = {2: 0x40, 3: 0x50, 4: 0x40}  # bytes of the shortest record of each version
+_CLEAN = 64  # so many zeros end a damaged run: fewer may lie inside a record
 
 
 def walk(stream: BinaryIO) -> Iterator[tuple[int, int, bool]]:
@@ -30,7 +31,7 @@ def walk(stream: BinaryIO) -> Iterator[tuple[int, int, bool]]:
         at = 0
         while at + 8 <= len(held) and (last or at + LONGEST <= len(held)):
             length = plausible(held, at)
-            if not length and held[at : at + 8] != bytes(8):
+            if not length and any(held[at : at + (8 if damage is None else _CLEAN)]):
                 damage = start + at if damage is None else damage
                 at += 8
                 continue
@@ -49,7 +50,7 @@ def walk(stream: BinaryIO) -> Iterator[tuple[int, int, bool]]:
 def plausible(raw: bytes, at: int) -> int:
     """The length of the record whose header starts at `at`, 0 where none does or where it is cut off."""
     length, major, minor = _HEAD.unpack_from(raw, at)
-    if minor or length % 8 or not _LEAST < length <= min(LONGEST, len(raw) - at):
+    if minor or length % 8 or not _LEAST.get(major, LONGEST) <= length <= min(LONGEST, len(raw) - at):
         return 0
     if major in _NAME_AT:
         name, first = struct.unpack_from("<HH", raw, at + _NAME_AT[major])
