@@ -231,7 +231,7 @@ class _Collection:
 
     def summary(self, host: HostFacts, volumes: Sequence[VolumeTree]) -> CollectSummary:
         """The counts of the run."""
-        done = CollectSummary(
+        return CollectSummary(
             source=self._plan.source_id,
             host=host,
             items=self._counts["items"],
@@ -243,8 +243,6 @@ class _Collection:
             damaged_records=sum(v.ntfs.damaged for v in volumes),
             problems=self._image.problems,
         )
-        self._case.audit("collect", source=done.source, items=done.items, bytes=done.bytes, resumed=done.resumed)
-        return done
 
 
 Refuse = Callable[[OutcomeKind, str, str | None], None]

@@ -78,7 +78,7 @@ def test_an_unknown_profile_names_the_known_ones() -> None:
         ("name: Good\ndoc: x\nsources: [{type: PATH, attributes: {paths: ['\\a'], separator: '\\'}}]", "type FILE"),
         ("name: Good\ndoc: x\nsources: [{type: FILE, attributes: {paths: ['%%nope%%\\a'], separator: '\\'}}]", "nope"),
         (
-            "name: Up\ndoc: x\nsources: [{type: FILE, attributes: {paths: ['\\..\\a'], separator: '\\'}}]",
+            "name: Upp\ndoc: x\nsources: [{type: FILE, attributes: {paths: ['\\..\\a'], separator: '\\'}}]",
             "never goes",
         ),
         ("name: Good\nsources: []", "doc"),
