@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import msgspec
 import numpy as np
@@ -18,6 +19,9 @@ import pyarrow.compute as pc
 from parsers.lines import Block, Bools, Ints
 
 Bytes = npt.NDArray[np.uint8]
+
+Part = pa.StringArray | str
+"""A column of texts, or one text for all rows."""
 
 _PLAIN = np.zeros(256, np.bool_)
 _PLAIN[0x20:0x7F] = True
@@ -94,16 +98,47 @@ def escape(texts: pa.StringArray) -> pa.StringArray:
 
 def json_objects(pairs: Sequence[tuple[str, pa.StringArray | str]], tail: pa.StringArray | str = "") -> pa.StringArray:
     """JSON objects from (key, escaped values); `tail` is put before the closing brace, with its own comma."""
-    parts: list[pa.StringArray | str] = []
+    parts: list[Part] = []
     for number, (key, values) in enumerate(pairs):
         lead = '","' if number else '{"'
         parts += [f'{lead}{msgspec.json.encode(key).decode()[1:-1]}":"', values]
-    return pc.binary_join_element_wise(*parts, '"' if pairs else "{", tail, "}", "")
+    return join(*parts, '"' if pairs else "{", tail, "}")
+
+
+@lru_cache(maxsize=4096)
+def _scalar(text: str) -> pa.StringScalar:
+    # Making a scalar, pyarrow looks for pandas each time: milliseconds for each small file where it is missing.
+    return pa.scalar(text)
+
+
+def _values(parts: Sequence[Part]) -> list[pa.StringArray | pa.StringScalar]:
+    return [_scalar(p) if isinstance(p, str) else p for p in parts]
+
+
+def join(*parts: Part, separator: str = "", skip_null: bool = False) -> pa.StringArray:
+    """Texts side by side; null where one is null, unless nulls are skipped."""
+    how = pc.JoinOptions(null_handling="skip" if skip_null else "emit_null")
+    return pc.call_function("binary_join_element_wise", _values([*parts, separator]), how)
+
+
+def same(texts: pa.StringArray, value: str) -> pa.BooleanArray:
+    """Which texts are this one."""
+    return pc.call_function("equal", _values([texts, value]))
+
+
+def choose(condition: pa.BooleanArray, yes: Part, no: Part) -> pa.StringArray:
+    """One text or the other."""
+    return pc.call_function("if_else", [condition, *_values([yes, no])])
+
+
+def or_else(texts: pa.StringArray, value: str) -> pa.StringArray:
+    """The texts, with a value in place of null."""
+    return pc.call_function("coalesce", _values([texts, value]))
 
 
 def or_null(texts: pa.StringArray, empty: str) -> pa.StringArray:
     """The texts, with null for the one that means nothing."""
-    return pc.if_else(pc.equal(texts, empty), pa.scalar(None, pa.string()), texts)
+    return pc.call_function("if_else", [same(texts, empty), pa.scalar(None, pa.string()), texts])
 
 
 def by_value(texts: pa.StringArray, read: Callable[[str], int | None]) -> tuple[Ints, Bools]:

@@ -255,7 +255,7 @@ ORDER BY state <> 'live', file_path, event_id
 _BORN = f"""
 SELECT file_path, state, min({_NS}) AS ns FROM timeline
 WHERE kind = 'ntfs.mft.entry' AND data->>'$.set' = 'FN' AND act LIKE '%B' AND lower(file_path) LIKE ? ESCAPE '!'
-GROUP BY ALL ORDER BY state <> 'live', file_path
+GROUP BY file_path, state ORDER BY state <> 'live', file_path
 """  # noqa: S608
 _USE = f"""
 SELECT count(*) AS n, count(*) FILTER (http_status = 200) AS ok, min({_NS}) FILTER (http_status = 200) AS first,

@@ -140,8 +140,12 @@ def _fits(a: Keyed, b: Keyed) -> bool:
     """Whether a window holds both. Requests of different clients are never joined by time alone."""
     if a.clients and b.clients and not a.clients & b.clients:
         return False
-    allowed = [w for before, after, w in _WINDOWS if {a.stage, b.stage} <= {*before, *after}
-               and ((a.stage in before and b.stage in after) or (b.stage in before and a.stage in after))]
+    allowed = [
+        w
+        for before, after, w in _WINDOWS
+        if {a.stage, b.stage} <= {*before, *after}
+        and ((a.stage in before and b.stage in after) or (b.stage in before and a.stage in after))
+    ]
     return bool(allowed) and _apart(a, b) <= max(allowed)
 
 

@@ -17,11 +17,10 @@ import yaml
 from msgspec import Struct
 
 from shellcase.errors import UsageError
-from shellcase.model import Claim, Weight
+from shellcase.model import Claim, Value, Weight
 
 Stage = Literal["RECON", "SSRF", "AUTH", "CONFIG", "WRITE", "CLEANUP", "USE", "POST"]
 LimitClass = Literal["INCOMP", "INAC-EX", "INAC-AS", "INAC-ALT", "INAC-COR", "MISINT"]
-Text = str | int | float | bool | None | list[str] | dict[str, str | list[str]]
 
 SPLIT = "·"
 """Breaks words in the rule files that virus scanners look for; removed from examples when they are loaded."""
@@ -60,7 +59,7 @@ class ExampleRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     event_code: str | None = None
     channel: str | None = None
     provider: str | None = None
-    data: dict[str, Text] = {}
+    data: dict[str, Value] = {}
 
 
 class Example(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

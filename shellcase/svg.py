@@ -26,8 +26,11 @@ TACTICS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 
+STYLES = ("shown", "traces", "attempted")
+
+
 class Mark(Struct, frozen=True):
-    """A finding on the time axis. `style` is shown, traces or attempted."""
+    """A finding on the time axis; `style` is one of STYLES."""
 
     number: str
     title: str
@@ -93,25 +96,52 @@ def ticks(marks: Sequence[Mark]) -> list[int]:
 
 
 def _lane(marks: Sequence[Mark], axis: _Axis, top: int) -> tuple[list[str], int]:
-    """Marks of a lane, moved down a row where labels would touch."""
-    ends: list[float] = []
+    """Marks of a lane: a row for each style, neighbours joined, moved down where labels would touch."""
     out: list[str] = []
+    row = 0
+    for style in STYLES:
+        ends: list[float] = []
+        for group in _joined([m for m in marks if m.style == style], axis):
+            x = axis.x(group[0].first)
+            width = max(9.0, axis.x(max(m.last for m in group)) - x)
+            free = next((i for i, end in enumerate(ends) if end < x), len(ends))
+            if free == len(ends):
+                ends.append(0.0)
+            label = _label(group)
+            ends[free] = x + width + 8 + 7 * len(label)
+            out.append(_mark(group, label, x, top + (row + free) * _ROW, width))
+        row += len(ends)
+    return out, max(1, row)
+
+
+def _joined(marks: Sequence[Mark], axis: _Axis) -> list[list[Mark]]:
+    """Marks in order of time; those that would be drawn over each other form one group."""
+    groups: list[list[Mark]] = []
+    reach = -1.0
     for mark in sorted(marks, key=lambda m: (m.first, m.number)):
-        x, width = axis.x(mark.first), max(9.0, axis.x(mark.last) - axis.x(mark.first))
-        row = next((i for i, end in enumerate(ends) if end < x), len(ends))
-        if row == len(ends):
-            ends.append(0.0)
-        ends[row] = x + width + _LABEL
-        out.append(_mark(mark, x, top + row * _ROW, width))
-    return out, max(1, len(ends))
+        x, end = axis.x(mark.first), max(axis.x(mark.last), axis.x(mark.first) + 9)
+        if groups and x <= reach + 3:
+            groups[-1].append(mark)
+        else:
+            groups.append([mark])
+        reach = max(reach, end)
+    return groups
 
 
-def _mark(mark: Mark, x: float, y: int, width: float) -> str:
-    title = escape(f"{mark.number}: {mark.title}")
+def _label(group: Sequence[Mark]) -> str:
+    numbers = sorted(m.number for m in group)
+    return ", ".join(numbers) if len(numbers) < 3 else f"{numbers[0]} … {numbers[-1]} ({len(numbers)})"
+
+
+def _mark(group: Sequence[Mark], label: str, x: float, y: int, width: float) -> str:
+    """A group of findings as one bar; the link leads to the first, the title names all."""
+    title = escape("; ".join(f"{m.number}: {m.title}" for m in group[:12]) + ("; …" if len(group) > 12 else ""))
+    after = x + width + 4 + 7 * len(label) < _WIDTH
+    at = f'x="{x + width + 4:.1f}"' if after else f'x="{x - 4:.1f}" text-anchor="end"'
     return (
-        f'<a href="#{mark.number}"><title>{title}</title>'
-        f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="14" rx="3" class="mark {mark.style}"/>'
-        f'<text x="{x + width + 4:.1f}" y="{y + 11}" class="num">{mark.number}</text></a>'
+        f'<a href="#{group[0].number}"><title>{title}</title>'
+        f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="14" rx="3" class="mark {group[0].style}"/>'
+        f'<text {at} y="{y + 11}" class="num">{escape(label)}</text></a>'
     )
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from parsers.account import Account
-from parsers.columns import Columns, by_value, escape, json_objects, or_null, plain_rows
+from parsers.columns import Columns, by_value, choose, escape, join, json_objects, or_else, or_null, plain_rows, same
 from parsers.exchange.text import RAW_FIELDS, Data, Filled, TextLog
 from parsers.lines import UTF8_MARK, Block, Bools, Ints
 from parsers.times import iso_ns
@@ -102,7 +102,7 @@ def _where(block: Block, columns: Columns, number: int) -> dict[str, pa.Array]:
     return {
         "offset": pa.array(offsets[columns.index]),
         "length": pa.array(lengths[columns.index]),
-        "locator": pc.binary_join_element_wise("line", line, " "),
+        "locator": join("line", line, separator=" "),
     }
 
 
@@ -111,8 +111,8 @@ def _what(columns: Columns, fields: tuple[str, ...]) -> dict[str, pa.Array]:
         return columns.text(fields.index(name)) if name in fields else _same("", columns)
 
     method, stem, query, status = text("Method"), text("UrlStem"), text("UrlQuery"), text("HttpStatus")
-    bare = pc.or_(pc.equal(query, ""), pc.starts_with(query, "?"))
-    url = pc.binary_join_element_wise(stem, pc.if_else(bare, "", "?"), query, "")
+    bare = pc.or_(same(query, ""), pc.starts_with(query, "?"))
+    url = join(stem, choose(bare, "", "?"), query)
     numbers, known = by_value(status, lambda value: int(value) if _STATUS.fullmatch(value) else None)
     return {
         "subject": _subject(method, stem, status, text("AnchorMailbox")),
@@ -127,15 +127,15 @@ def _what(columns: Columns, fields: tuple[str, ...]) -> dict[str, pa.Array]:
 
 
 def _subject(method: pa.Array, stem: pa.Array, status: pa.Array, anchor: pa.Array) -> pa.StringArray:
-    shown = pc.if_else(pc.match_substring(anchor, _FORGED), anchor, "")
+    shown = choose(pc.match_substring(anchor, _FORGED), anchor, "")
     words = [or_null(part, "") for part in (method, stem, status, shown)]
-    joined = pc.binary_join_element_wise(*words, " ", null_handling="skip")
+    joined = join(*words, separator=" ", skip_null=True)
     return pc.utf8_slice_codeunits(joined, 0, _SUBJECT)
 
 
 def _data(columns: Columns, fields: tuple[str, ...], info: pa.StringArray) -> pa.StringArray:
     found = pc.struct_field(pc.extract_regex(info, _BEGIN.pattern), "t")
-    begin = pc.coalesce(pc.binary_join_element_wise(',"begin":"', escape(found), '"', ""), "")
+    begin = or_else(join(',"begin":"', escape(found), '"'), "")
     return json_objects([(name, columns.json(at)) for at, name in enumerate(fields)], begin)
 
 

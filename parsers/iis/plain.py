@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from parsers.account import Account
-from parsers.columns import Columns, by_value, escape, json_objects, or_null, plain_rows
+from parsers.columns import Columns, by_value, choose, escape, join, json_objects, or_else, or_null, plain_rows, same
 from parsers.iis.repair import fits
 from parsers.iis.row import CAFE, ZONE, ZONE_DAY
 from parsers.lines import Block, Bools, Ints
@@ -62,7 +62,7 @@ def _when(columns: Columns, fields: Sequence[str], day: str, ns: Ints) -> dict[s
     return {
         "ts": pa.array(ns // 1000).cast(pa.timestamp("us", tz="UTC")),
         "ts_ns": pa.array(np.zeros(len(ns), np.int16)),
-        "ts_text": pc.binary_join_element_wise(date, columns.text(fields.index("time")), " "),
+        "ts_text": join(date, columns.text(fields.index("time")), separator=" "),
         "ts_zone": _same(ZONE if dated else ZONE_DAY, columns),
         "ts_resolution_ns": pa.array(np.full(len(ns), 10**9)),
         "ts_means": _same("end", columns),
@@ -77,7 +77,7 @@ def _where(block: Block, columns: Columns, number: int) -> dict[str, pa.Array]:
     return {
         "offset": pa.array(offsets[columns.index]),
         "length": pa.array(lengths[columns.index]),
-        "locator": pc.binary_join_element_wise("line", line, " "),
+        "locator": join("line", line, separator=" "),
     }
 
 
@@ -86,9 +86,9 @@ def _what(columns: Columns, fields: Sequence[str], site: str) -> dict[str, pa.Ar
         return columns.text(fields.index(name)) if name in fields else _same("-", columns)
 
     stem, query, method, status = text("cs-uri-stem"), text("cs-uri-query"), text("cs-method"), text("sc-status")
-    with_query = pc.binary_join_element_wise(stem, query, "?")
-    url = pc.if_else(pc.or_(pc.equal(query, "-"), pc.equal(stem, "-")), stem, with_query)
-    subject = pc.binary_join_element_wise(method, stem, status, " ")
+    with_query = join(stem, query, separator="?")
+    url = choose(pc.or_(same(query, "-"), same(stem, "-")), stem, with_query)
+    subject = join(method, stem, status, separator=" ")
     return {
         "subject": pc.utf8_slice_codeunits(subject, 0, _SUBJECT),
         "user": or_null(text("cs-username"), "-"),
@@ -105,14 +105,14 @@ def _data(columns: Columns, fields: Sequence[str], query: pa.StringArray, site: 
     pairs = [(name, columns.json(at)) for at, name in enumerate(fields)]
     tail: pa.StringArray | str = f',"site":"{site}"' if site and "site" not in fields else ""
     if pc.any(pc.match_substring(query, "cafeReqId=")).as_py():
-        tail = pc.binary_join_element_wise(tail, _cafe_member(query), "")
+        tail = join(tail, _cafe_member(query))
     return json_objects(pairs, tail)
 
 
 def _cafe_member(query: pa.StringArray) -> pa.StringArray:
     """The JSON member `cafeReqId` for the rows that have one, else nothing."""
     found = pc.extract_regex(query, CAFE.pattern)
-    return pc.coalesce(pc.binary_join_element_wise(',"cafeReqId":"', escape(pc.struct_field(found, "id")), '"', ""), "")
+    return or_else(join(',"cafeReqId":"', escape(pc.struct_field(found, "id")), '"'), "")
 
 
 def _same(text: str, columns: Columns) -> pa.StringArray:

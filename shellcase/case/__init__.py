@@ -1,7 +1,8 @@
 """The case folder, and the only code that writes into it.
 
     CASE/data/case.json  custody.jsonl  audit.jsonl  numbers.jsonl
-         data/evidence/  sources/SRC-01.json  collected.jsonl  not_collected.jsonl  files.csv  objects/ab/<sha256>[.cart]
+         data/evidence/  sources/SRC-01.json  collected.jsonl  not_collected.jsonl  files.csv
+                         objects/ab/<sha256>[.cart]
                          timeline/source=SRC-01/<parser>-<n>.parquet  ledger.json  digest.json
          data/work/      findings.json  runs/0001/…  shards/…
          data/reports/R1/report.html  result.json

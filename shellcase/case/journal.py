@@ -81,6 +81,9 @@ class Audit:
         self.seq, self.head = line.seq, hashlib.sha256(encode_line(line)).hexdigest()
 
 
+_WIDTH = {"SRC": 2, "ITEM": 6, "F": 3, "EX": 3}
+
+
 class Number(msgspec.Struct, frozen=True):
     """A number that was given once: `SRC-01`, `ITEM-000001`, for a key that never changes."""
 
@@ -91,8 +94,6 @@ class Number(msgspec.Struct, frozen=True):
 
 class Numbers:
     """Numbers are given in the order of asking and never shift."""
-
-    _WIDTH = {"SRC": 2, "ITEM": 6, "F": 3, "EX": 3}
 
     def __init__(self, path: Path, *, writing: bool = True) -> None:
         self._journal = Journal(path)
@@ -109,7 +110,7 @@ class Numbers:
         """The number of a key, new if it has none."""
         if (kind, key) not in self._given:
             self._count[kind] = self._count.get(kind, 0) + 1
-            number = f"{kind}-{self._count[kind]:0{self._WIDTH[kind]}d}"
+            number = f"{kind}-{self._count[kind]:0{_WIDTH[kind]}d}"
             self._given[kind, key] = number
             self._journal.append(Number(kind, key, number), durable=False)
         return self._given[kind, key]
