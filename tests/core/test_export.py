@@ -71,7 +71,7 @@ def test_storable_text_keeps_everything_but_lone_surrogates() -> None:
 
 def test_csv_is_safe_for_spreadsheets_and_has_bom_quotes_and_crlf(tmp_path: Path) -> None:
     raw = exported("csv", tmp_path, ExampleRow(kind="a", url=FORMULA, user="-", ts="2021-03-03T06:49:42.1234567Z"))
-    assert raw.startswith(b"\xef\xbb\xbf\"event_id\"")
+    assert raw.startswith(b'\xef\xbb\xbf"event_id"')
     assert raw.endswith(b"\r\n")
     [row] = csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline=""))
     assert row["url"] == "'" + FORMULA
