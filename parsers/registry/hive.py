@@ -118,9 +118,8 @@ def _key(hive: _Hive, node: Node) -> Iterator[ParserOutput]:
     for value in values(hive.raw, node):
         if isinstance(value, BadValue):
             where = f"{hive.name}\\{path}"
-            yield Issue(
-                grade="damaged", what="a value cannot be read", offset=value.offset, found=value.what, locator=where
-            )
+            found = f"{value.what} (at byte {value.offset})"
+            yield Issue(grade="damaged", what="a value cannot be read", offset=node.offset, found=found, locator=where)
         else:
             good.append(value)
     if filetime.to_ns(node.ticks) is None:

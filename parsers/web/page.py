@@ -165,7 +165,7 @@ PARSER = Parser(
         Kind(name="web.page", fields=_FEATURES),
         Kind(
             name="exchange.vdir.export",
-            fields=_FEATURES | {"…": "every property of the virtual directory under its printed name"},
+            fields=_FEATURES | {"*": "every property of the virtual directory under its printed name"},
         ),
     ),
     recognises=recognises,

@@ -27,6 +27,7 @@ PLUGINS = (
         read=_read,
         fields={
             "MsiInstallPath": "folder of the installation",
+            "OwaVersion": "the same, as OWA keeps it",
             "version": "version at installation or cumulative update; security updates do not change it",
         },
     ),

@@ -39,6 +39,8 @@ PLUGINS = (
             "daylight_name": "its name in summer",
             "bias": "minutes to add to local time",
             "active_bias": "minutes to add when the hive was written",
+            "daylight_bias": "minutes to add to the bias in summer",
+            "dynamic_daylight_disabled": "1 where the clock is not changed for summer",
         },
     ),
 )
