@@ -308,12 +308,15 @@ _DUMP_RULES = ("LD-01", "LD-02", "SE-02", "SY-01", "SY-02")
 
 
 def _dumps(timeline: Timeline, findings: Sequence[Finding], zone: Zone | None) -> tuple[DumpTrace, ...]:
-    traces: list[DumpTrace] = []
+    """One row per trace; of the many file-system records of one file only the earliest."""
+    traces: dict[tuple[str, ...], DumpTrace] = {}
     for finding in findings:
         if finding.rule not in _DUMP_RULES or finding.claim == "context":
             continue
-        traces += [
-            DumpTrace(
+        for event in _events(timeline, finding.events[:_ROWS_PER_FINDING]):
+            of_file = event["kind"].startswith("ntfs.")
+            key = (event["file_path"] or "", "file system") if of_file else (event["event_id"],)
+            trace = DumpTrace(
                 time=_iso(event),
                 local="" if event["ns"] is None else local(event["ns"], zone),
                 what=event["subject"],
@@ -321,9 +324,13 @@ def _dumps(timeline: Timeline, findings: Sequence[Finding], zone: Zone | None) -
                 state=event["state"],
                 finding=finding.number,
             )
-            for event in _events(timeline, finding.events[:_ROWS_PER_FINDING])
-        ]
-    return tuple(sorted(traces, key=lambda t: (t.time or "9", t.finding, t.file, t.what)))
+            if key not in traces or _trace_order(trace) < _trace_order(traces[key]):
+                traces[key] = trace
+    return tuple(sorted(traces.values(), key=_trace_order))
+
+
+def _trace_order(trace: DumpTrace) -> tuple[str, ...]:
+    return (trace.time or "9", trace.finding, trace.file, trace.what)
 
 
 # -- coverage and citations -------------------------------------------------------------------------------------------

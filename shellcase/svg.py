@@ -136,12 +136,15 @@ def _label(group: Sequence[Mark]) -> str:
 def _mark(group: Sequence[Mark], label: str, x: float, y: int, width: float) -> str:
     """A group of findings as one bar; the link leads to the first, the title names all."""
     title = escape("; ".join(f"{m.number}: {m.title}" for m in group[:12]) + ("; …" if len(group) > 12 else ""))
-    after = x + width + 4 + 7 * len(label) < _WIDTH
-    at = f'x="{x + width + 4:.1f}"' if after else f'x="{x - 4:.1f}" text-anchor="end"'
+    room = 7 * len(label)
+    at = f'x="{x + width + 4:.1f}"' if x + width + 4 + room < _WIDTH else f'x="{x - 4:.1f}" text-anchor="end"'
+    inside = x + width + 4 + room >= _WIDTH and x - 4 - room < _LEFT
+    if inside:
+        at = f'x="{x + 6:.1f}"'
     return (
         f'<a href="#{group[0].number}"><title>{title}</title>'
         f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="14" rx="3" class="mark {group[0].style}"/>'
-        f'<text {at} y="{y + 11}" class="num">{escape(label)}</text></a>'
+        f'<text {at} y="{y + 11}" class="num{" in" if inside else ""}">{escape(label)}</text></a>'
     )
 
 

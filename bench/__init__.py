@@ -1,0 +1,1 @@
+"""Timings beside peers, in the same run on the same machine. Not tests: nothing fails here."""
