@@ -22,6 +22,7 @@ from shellcase.model import ExchangeInstall, HostFacts, IisSite
 _CONFIG = "\\Windows\\System32\\config\\"
 _VERSION = "Microsoft\\Windows NT\\CurrentVersion"
 _HIVE_LIMIT = 1 << 30
+_SHADOW = "{3808876b-c176-4e48-b7ae-04046e6cc752}"
 _XML_LIMIT = 64 << 20
 _UNIX_1601 = 116_444_736_000_000_000
 
@@ -38,12 +39,20 @@ def read_host_facts(image: Image, volumes: Sequence[VolumeTree]) -> HostFacts:
     """Facts of the machine whose Windows lies on one of the volumes; only volumes and notes when there is none."""
     homes = [v for v in volumes if v.tree.find(_CONFIG + "SYSTEM")]
     notes = [f"volume at byte {h.volume.offset}: {h.why}" for h in image.volumes if h.why]
+    notes += [_shadows(v) for v in volumes if _shadows(v)]
     if not homes:
         named = letters.assign(image, volumes, Hive("SYSTEM", None), "", ())
         return HostFacts(volumes=named, notes=(*notes, r"no volume holds \Windows\System32\config\SYSTEM"))
     if len(homes) > 1:
         notes.append(f"{len(homes)} volumes hold a SYSTEM hive; facts are those of {homes[0].volume.key}")
     return _facts(image, volumes, homes[0], notes)
+
+
+def _shadows(volume: VolumeTree) -> str:
+    """A note on volume shadow copies, which are not read: their stores are files named by two GUIDs."""
+    stores = [e for e in volume.tree.walk_folder("\\System Volume Information") if e.name.lower().endswith(_SHADOW)]
+    count = sum(len(e.name) > len(_SHADOW) for e in stores)
+    return f"volume at byte {volume.volume.offset}: {count} shadow copies, not read" if count else ""
 
 
 def _facts(image: Image, volumes: Sequence[VolumeTree], home: VolumeTree, notes: list[str]) -> HostFacts:

@@ -37,10 +37,18 @@ def assign(
     letters = {h.volume.key: _by_identity(image, h.volume, h.partition_guid, devices) for h in image.volumes}
     _by_windows(volumes, letters, system_root)
     _by_paths(volumes, letters, named)
+    _doubt_doubles(letters)
     return tuple(_named(h.volume, letters[h.volume.key]) for h in image.volumes)
 
 
 _NONE = ("", "")
+
+
+def _doubt_doubles(letters: dict[str, tuple[str, str]]) -> None:
+    given = [letter for letter, _how in letters.values() if letter]
+    for key, (letter, how) in letters.items():
+        if given.count(letter) > 1:
+            letters[key] = ("", f"in doubt: {given.count(letter)} volumes claim {letter} ({how})")
 
 
 def _by_identity(image: Image, volume: Volume, guid: str, devices: dict[str, bytes]) -> tuple[str, str]:

@@ -214,9 +214,11 @@ class Ntfs:
         """Cut a run list where it leaves the volume, and sizes no volume can hold: length fields may be hostile."""
         last = max(self.total, self.reader.size) // self.cluster + 1
         good: list[Run] = []
+        held = 0
         for lcn, count in stream.runs:
-            if lcn is not None and lcn + count > last:
-                why = f"run list names cluster {lcn + count - 1}, the volume ends at {last - 1}"
+            held += count if lcn is not None else 0
+            if lcn is not None and (lcn + count > last or held > last):
+                why = f"run list names clusters {lcn} to {lcn + count - 1}, the volume ends at {last - 1}"
                 return msgspec.structs.replace(stream, runs=tuple(good), torn=stream.torn or why)
             good.append((lcn, count))
         if stream.unit and stream.size > _MAX_PACKING * self.total:

@@ -19,6 +19,7 @@ from shellcase.model import Item
 _HOLES = 16 << 20
 _MAX_ERRORS = 64
 _PACKED_HEAD = 16 << 20
+_SPARSE_DUMP = 1 << 36
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -62,11 +63,12 @@ def take(
     case: CaseWriter, volume: VolumeTree, file: FileRecord, stream: StreamInfo, place: Place, *, dumps: bool
 ) -> Item:
     """Store the stream and record it. Memory dumps are only hashed unless `dumps`; a skeleton of theirs is kept."""
-    packed = _as_extents(stream, place)
+    packed = _as_extents(stream, place, volume.ntfs.cluster)
     source = _Bytes(volume, stream, holes=not packed)
     cls = classify(place.path, place.stream, source.head, stream.size)
     extents = extents_of(stream, volume.ntfs.cluster) if packed else None
     if cls == HELD and not dumps:
+        source = source if stream.size > _SPARSE_DUMP or not packed else _Bytes(volume, stream, holes=True)
         stored, obj, how, extents = _hold(case, volume, stream, source)
     else:
         stored = case.put(source.all(), cls)
@@ -104,12 +106,16 @@ def take(
     return item
 
 
-def _as_extents(stream: StreamInfo, place: Place) -> bool:
-    """Sparse streams with much nothing in them keep their allocated parts only; the change journal always."""
+def _as_extents(stream: StreamInfo, place: Place, cluster: int) -> bool:
+    """Sparse streams with much nothing in them keep their allocated parts only; the change journal always.
+
+    Counted from the runs: the sizes in the header may be anything.
+    """
     if stream.resident is not None or stream.unit:
         return False
+    real = sum(count for _lcn, count in stream.clusters()) * cluster
     holes = any(lcn is None for lcn, _count in stream.runs)
-    return holes and (place.stream == "$J" or stream.size - stream.allocated > _HOLES)
+    return holes and (place.stream == "$J" or stream.size - real > _HOLES)
 
 
 def _hold(
