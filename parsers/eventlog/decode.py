@@ -1,7 +1,8 @@
 """Records of one chunk as JSON text, by the fast reader; a damaged record costs itself only.
 
-The fast reader stops a chunk at the first strange header. So it is given a mended copy: a sound file header, a sound
-chunk header over the old string and template tables, and every stretch between the wanted records made one record.
+The fast reader stops a chunk at the first strange header, and a string table that runs in a circle holds it for ever.
+So it is given a mended copy: a sound file header, a sound chunk header with empty tables (they are an index only; the
+definitions lie beside the records), and every stretch between the wanted records made one record.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
-from itertools import chain
 
 import evtx
 
@@ -33,11 +33,11 @@ def decode(raw: bytes, records: Sequence[Record]) -> list[Decoded]:
     """JSON of each record in order, None where the reader refused it."""
     if not records:
         return []
-    mended, slots = _mend(raw, records)
-    decoded = _run(mended, slots, records)
-    if not any(decoded):  # broken tables spoil the whole chunk; the definitions beside the records may still serve
-        without = mended[:128] + bytes(CHUNK_HEADER - 128) + mended[CHUNK_HEADER:]
-        decoded = _run(without, slots, records)
+    chunk, slots = _mend(raw, records)
+    decoded: list[Decoded] = [None] * len(records)
+    for slot, answer in zip(slots, _answers(chunk), strict=False):
+        if slot is not None and answer is not None and answer[0] == records[slot].number:
+            decoded[slot] = answer[1]
     return decoded
 
 
@@ -54,20 +54,10 @@ def _mend(raw: bytes, records: Sequence[Record]) -> tuple[bytes, list[int | None
             struct.pack_into("<I", chunk, before.offset + 4, record.offset - before.offset)
         slots.append(index)
         at, before = record.offset + record.size, record
+    chunk[:CHUNK_HEADER] = bytes(CHUNK_HEADER)
     first, last = records[0].number, records[-1].number
     struct.pack_into("<8sQQQQIII", chunk, 0, CHUNK_MAGIC, first, last, first, last, 128, records[-1].offset, at)
     return bytes(chunk), slots
-
-
-def _run(chunk: bytes, slots: Sequence[int | None], records: Sequence[Record]) -> list[Decoded]:
-    decoded: list[Decoded] = [None] * len(records)
-    for slot, answer in zip(slots, chain(_answers(chunk), iter(lambda: None, 0)), strict=False):
-        if slot is None or answer is None:
-            continue
-        number, text = answer
-        if number == records[slot].number:
-            decoded[slot] = text
-    return decoded
 
 
 def _answers(chunk: bytes) -> Iterator[tuple[int, str] | None]:

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping
 
 from parsers.account import Account
 from parsers.eventlog.decode import decode
-from parsers.eventlog.fallback import read_record
+from parsers.eventlog.fallback import SecondReader
 from parsers.eventlog.record import CMDLET_KIND, COLUMNS, KIND, BadRecordError, row
 from parsers.eventlog.walk import FILE_HEADER, FILE_MAGIC, Chunk, Record, chunks, split
 from parsers.eventlog.xmltree import Node, from_json
 from parsers.rows import ROWS_PER_BATCH, Rows
-from shellcase.model import EventBatch, Issue, Job, Kind, Parser, ParserOutput
+from shellcase.model import EventBatch, Grade, Issue, Job, Kind, Parser, ParserOutput
 
 _SYSTEM: Mapping[str, str] = {
     "EventRecordID": "number inside the event",
@@ -99,30 +99,20 @@ def _check(chunk: Chunk, account: Account) -> Iterator[Issue]:
         yield _issue("odd", f"checksum of {part} is wrong", chunk.offset, chunk.length, where, "CRC-32 as stored", "")
     for gap in chunk.gaps:
         account.lost(chunk.offset + gap.offset, gap.length)
-        grade = "lost" if gap.headed else "damaged"
+        grade: Grade = "lost" if gap.headed else "damaged"
         at = chunk.offset + gap.offset
         yield _issue(grade, "bytes that are no record", at, gap.length, where, "a record header", "other bytes")
 
 
-def _issue(grade: str, what: str, offset: int, length: int, where: str, expected: str, found: str) -> Issue:
-    level = grade if grade in {"lost", "damaged"} else "odd"
-    return Issue(
-        grade=level,  # type: ignore[arg-type]  # narrowed one line above
-        what=what,
-        offset=offset,
-        length=length,
-        expected=expected,
-        found=found,
-        locator=where,
-    )
+def _issue(grade: Grade, what: str, offset: int, length: int, where: str, expected: str, found: str) -> Issue:
+    return Issue(grade=grade, what=what, offset=offset, length=length, expected=expected, found=found, locator=where)
 
 
 def _read(chunk: Chunk, rows: Rows, account: Account) -> Iterator[ParserOutput]:
+    second = SecondReader(chunk.raw)
     for record, text in zip(chunk.records, decode(chunk.raw, chunk.records), strict=True):
         tree = from_json(text) if text else None
-        if _add(chunk, record, tree, rows, account) or _add(
-            chunk, record, read_record(chunk.raw, record), rows, account
-        ):
+        if _add(chunk, record, tree, rows, account) or _add(chunk, record, second.read(record), rows, account):
             account.parsed += 1
             continue
         at = chunk.offset + record.offset

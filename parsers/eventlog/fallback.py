@@ -2,37 +2,72 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 import sys
 import warnings
+from contextlib import redirect_stdout
+from io import StringIO
 from types import ModuleType
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from parsers.eventlog.walk import Record
+from parsers.eventlog.walk import CHUNK_HEADER, Record
 from parsers.eventlog.xmltree import Node
 
 _DEEPEST = 32
+_TABLES = 128
+_ANYTHING = (
+    *(RuntimeError, ValueError, TypeError, LookupError),
+    *(AttributeError, ArithmeticError, AssertionError, OSError),
+)
+logging.getLogger("Evtx").addHandler(logging.NullHandler())
 
 
-def read_record(chunk: bytes, record: Record) -> Node | None:
-    """The record as a tree, None when this reader cannot read it either."""
-    _stand_in_for_hexdump()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its sources have invalid escapes, told whenever they are compiled
-        from Evtx import Evtx
-        from Evtx.BinaryParser import ParseException
-        from Evtx.Nodes import UnexpectedStateException
+class SecondReader:
+    """python-evtx over one chunk, made ready when first needed."""
 
-    try:
-        root = fromstring(Evtx.Record(chunk, record.offset, Evtx.ChunkHeader(chunk, 0)).xml())
-        return _node(root, 0)
-    except (ParseException, UnexpectedStateException, ParseError, DefusedXmlException, struct.error):
-        return None
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError, OSError):
-        return None  # what that reader raises on hostile bytes has no common base
+    def __init__(self, chunk: bytes) -> None:
+        self._chunk = chunk
+        self._header: object | None = None
+
+    def read(self, record: Record) -> Node | None:
+        """The record as a tree, None when this reader cannot read it either."""
+        _stand_in_for_hexdump()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # its sources have invalid escapes, told whenever they are compiled
+            from Evtx import Evtx
+            from Evtx.BinaryParser import BinaryParserException
+            from Evtx.Views import UnexpectedElementException
+
+        try:
+            with redirect_stdout(StringIO()):  # it prints what it did not expect
+                if self._header is None:
+                    self._chunk = _sound_tables(self._chunk)
+                    self._header = Evtx.ChunkHeader(self._chunk, 0)
+                xml = Evtx.Record(self._chunk, record.offset, self._header).xml()
+            return _node(fromstring(xml), 0)
+        except (BinaryParserException, UnexpectedElementException, ParseError, DefusedXmlException, struct.error):
+            return None
+        except _ANYTHING:  # what that reader raises on hostile bytes has no common base
+            return None
+
+
+def _sound_tables(chunk: bytes) -> bytes:
+    """The chunk with those table entries emptied whose chains leave the chunk or run in a circle."""
+    sound = bytearray(chunk)
+    for at in range(_TABLES, CHUNK_HEADER, 4):
+        seen: set[int] = set()
+        offset = struct.unpack_from("<I", chunk, at)[0]
+        while offset:
+            if offset in seen or not CHUNK_HEADER < offset < len(chunk) - 4:
+                struct.pack_into("<I", sound, at, 0)
+                break
+            seen.add(offset)
+            offset = struct.unpack_from("<I", chunk, offset)[0]
+    return bytes(sound)
 
 
 def _stand_in_for_hexdump() -> None:

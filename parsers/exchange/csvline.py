@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from parsers.lines import Block, Bools, Ints, as_block
+from parsers.lines import Block, Bools, Ints, as_block, decode
 
 LONGEST = 1 << 20
 """A quoted cell may run over line ends, but not further than this many bytes."""
@@ -39,22 +40,28 @@ def odd_quotes(block: Block) -> Ints:
 
 def whole_rows(blocks: Iterable[Block]) -> Iterator[Block]:
     """The same lines in blocks that do not end inside a quoted cell, as far as `LONGEST` allows."""
-    rest = b""
+    rest, end = b"", 0
     for block in blocks:
         if block.places is not None:
             yield block
             continue
         whole = as_block(block.offset - len(rest), rest + block.raw) if rest else block
-        odd = odd_quotes(whole)
-        cut = int(whole.starts[odd[-1]]) if len(odd) % 2 else len(whole.raw)
-        if len(whole.raw) - cut > LONGEST:
-            cut = len(whole.raw)
+        cut = _cut(whole)
         if cut:
             yield as_block(whole.offset, whole.raw[:cut])
-        rest = whole.raw[cut:]
-        end = whole.offset + len(whole.raw)
+        rest, end = whole.raw[cut:], whole.offset + len(whole.raw)
     if rest:
         yield as_block(end - len(rest), rest)
+
+
+def _cut(block: Block) -> int:
+    """Where to part a block: before the first cell near its end that may run on. A lone quote upsets the pairs."""
+    odd = odd_quotes(block).tolist()
+    near = len(block.raw) - LONGEST
+    for number, line in enumerate(odd):
+        if number % 2 == 0 and block.starts[line] >= near:
+            return int(block.starts[line])
+    return len(block.raw)
 
 
 def joined_rows(
@@ -66,16 +73,37 @@ def joined_rows(
     forge a row: the number of columns decides.
     """
     odd = odd_quotes(block).tolist()
+    ends = wanted | block.headers()
     at = 0
     while at + 1 < len(odd):
         first, last = odd[at], odd[at + 1]
-        found = _join(block, first, last) if wanted[first] and wanted[last] else None
+        found = join(block, first, last) if wanted[first] and ends[last] else None
         if found is not None and accept(found):
             yield first, last, found
             at += 1
         at += 1
 
 
-def _join(block: Block, first: int, last: int) -> list[str] | None:
+class Quoted:
+    """Says of lines that look like headers whether they lie inside a quoted cell, where they are none."""
+
+    def __init__(self, block: Block, accept: Callable[[list[str]], bool]) -> None:
+        self._block, self._accept = block, accept
+        self._odd = odd_quotes(block).tolist()
+        self._known: dict[int, bool] = {}
+
+    def holds(self, line: int) -> bool:
+        """Whether the line is within a row over several lines; each pair of quotes is looked at once."""
+        place = bisect_left(self._odd, line)
+        if not 0 < place < len(self._odd):
+            return False
+        if place not in self._known:
+            found = join(self._block, self._odd[place - 1], self._odd[place])
+            self._known[place] = found is not None and self._accept(found)
+        return self._known[place]
+
+
+def join(block: Block, first: int, last: int) -> list[str] | None:
+    """The cells of several lines read as one row; None when that is too long or its quoting is broken."""
     raw = block.raw[int(block.starts[first]) : int(block.ends[last])]
-    return cells(raw.decode("utf-8", "backslashreplace").replace("\0", "\\x00")) if len(raw) <= LONGEST else None
+    return cells(decode(raw)) if len(raw) <= LONGEST else None

@@ -16,7 +16,7 @@ import numpy as np
 
 from parsers import lines
 from parsers.account import Account
-from parsers.exchange.csvline import cells, joined_rows, whole_rows
+from parsers.exchange.csvline import Quoted, cells, joined_rows, whole_rows
 from parsers.lines import Block, Bools, Line, decode
 from parsers.rows import ROWS_PER_BATCH, Cell, Rows, ts_cells
 from parsers.times import iso_ns
@@ -80,7 +80,7 @@ def _parse(log: TextLog, job: Job) -> Iterator[ParserOutput]:
         state.account.bytes_seen += len(block.raw)
         headers, records = _sort(block, log.bare)
         state.account.found += int(records.sum())
-        for run in _runs(block, headers, records, state):
+        for run in _runs(log, block, headers, records, state):
             yield from _read_run(log, block, run, state)
         yield from state.issues
         state.issues.clear()
@@ -99,12 +99,13 @@ def _sort(block: Block, bare: bytes) -> tuple[Bools, Bools]:
     return headers, records
 
 
-def _runs(block: Block, headers: Bools, records: Bools, state: _State) -> Iterator[Bools]:
+def _runs(log: TextLog, block: Block, headers: Bools, records: Bools, state: _State) -> Iterator[Bools]:
     """The record lines between changes of the header; `state.fields` is what is in force for each."""
     start = 0
+    quoted = Quoted(block, lambda found: _fits(log, state.fields, found))
     for head in [*np.flatnonzero(headers).tolist(), len(block)]:
         names = _names(block.line(head)) if head < len(block) else ()
-        if head < len(block) and (names is None or names == state.fields):
+        if head < len(block) and (names is None or names == state.fields or quoted.holds(head)):
             continue
         run = np.zeros(len(block), np.bool_)
         run[start:head] = records[start:head]
