@@ -9,6 +9,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from parsers import load
@@ -69,7 +70,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         case, image = open_case(folder / "case", CaseMeta(), (DEMO / "EX01.E01",), clobber=False)
-        took, code = seconds(lambda: execute(Run(sources=(DEMO / "EX01.E01",), case=case, image=image)))
+        with closing(image):
+            took, code = seconds(lambda: execute(Run(sources=(DEMO / "EX01.E01",), case=case, image=image)))
         print(f"{'EX01, image to report':<28} {took:.1f} s, exit code {code}")
         items = list(case.items())
         log = max((i for i in items if i.cls == "evtx"), key=lambda i: i.size)

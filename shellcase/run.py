@@ -65,20 +65,28 @@ def open_case(root: Path, meta: CaseMeta, sources: tuple[Path, ...], *, clobber:
     """Open the image, then make or resume its case. UsageError when the folder belongs to something else."""
     if len(sources) != 1:
         raise UsageError("this version takes one source", ", ".join(map(str, sources)), "run it once for each image")
-    image = open_source(sources[0])
     _keep_apart(root, sources[0])
-    meta = msgspec.structs.replace(meta, fingerprints=(image.fingerprint,), version=__version__)
-    if not (root / "data" / "case.json").exists() and not (root.exists() and any(root.iterdir())):
-        return Case.create(root, meta), image
+    image = open_source(sources[0])
+    try:
+        return _case_for(root, meta, image.fingerprint, clobber=clobber), image
+    except BaseException:
+        image.close()
+        raise
+
+
+def _case_for(root: Path, meta: CaseMeta, fingerprint: str, *, clobber: bool) -> Case:
+    meta = msgspec.structs.replace(meta, fingerprints=(fingerprint,), version=__version__)
+    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
+        return Case.create(root, meta)
     if not clobber and (root / "data" / "case.json").exists():
         case = Case.open(root)
         if case.meta.fingerprints == meta.fingerprints and not case.done("report"):
             case.audit("resumed")
-            return case, image
+            return case
     if not clobber:
         raise UsageError("the case folder exists already", str(root), "choose another --case, or add --clobber")
     Case.move_aside(root)
-    return Case.create(root, meta), image
+    return Case.create(root, meta)
 
 
 def _keep_apart(root: Path, source: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ def make_case(image: Path, folder: Path, *, jobs: int = 2) -> tuple[Case, int]:
     from shellcase.run import Run, execute, open_case
 
     case, opened = open_case(folder, META, (image,), clobber=False)
-    return case, execute(Run(sources=(image,), case=case, image=opened, jobs=jobs))
+    with closing(opened):
+        return case, execute(Run(sources=(image,), case=case, image=opened, jobs=jobs))
 
 
 @pytest.fixture(scope="session")
