@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -66,13 +67,13 @@ def take(
     packed = _as_extents(stream, place, volume.ntfs.cluster)
     source = _Bytes(volume, stream, holes=not packed)
     cls = classify(place.path, place.stream, source.head, stream.size)
-    extents = extents_of(stream, volume.ntfs.cluster) if packed else None
     if cls == HELD and not dumps:
         source = source if stream.size > _SPARSE_DUMP or not packed else _Bytes(volume, stream, holes=True)
-        stored, obj, how, extents = _hold(case, volume, stream, source)
+        kept = _hold(case, volume, stream, source)
     else:
         stored = case.put(source.all(), cls)
-        obj, how = stored.object, stored.stored_as
+        extents = extents_of(stream, volume.ntfs.cluster) if packed else None
+        kept = _Kept(stored, stored.object, stored.stored_as, extents)
     artifact = place.artifact_id(volume)
     name = file.long_name()
     item = Item(
@@ -94,12 +95,12 @@ def take(
         flags=identity.flags(file, stream),
         si_times=file.si,
         fn_times=name.times if name else None,
-        md5=stored.md5,
-        sha1=stored.sha1,
-        sha256=stored.sha256,
-        object=obj,
-        stored_as=how,
-        extents=extents,
+        md5=kept.stored.md5,
+        sha1=kept.stored.sha1,
+        sha256=kept.stored.sha256,
+        object=kept.object,
+        stored_as=kept.how,
+        extents=kept.extents,
         read_errors=(*file.damage, *source.errors),
     )
     case.collected(item)
@@ -118,15 +119,22 @@ def _as_extents(stream: StreamInfo, place: Place, cluster: int) -> bool:
     return holes and (place.stream == "$J" or stream.size - real > _HOLES)
 
 
-def _hold(
-    case: CaseWriter, volume: VolumeTree, stream: StreamInfo, source: _Bytes
-) -> tuple[Stored, str | None, str, tuple[tuple[int, int], ...] | None]:
+class _Kept(NamedTuple):
+    """Digests of the artefact, and the object that stands for it: its bytes, its extents, a skeleton or nothing."""
+
+    stored: Stored
+    object: str | None
+    how: str
+    extents: tuple[tuple[int, int], ...] | None
+
+
+def _hold(case: CaseWriter, volume: VolumeTree, stream: StreamInfo, source: _Bytes) -> _Kept:
     """Digests of the whole dump, and its skeleton as the object where it is a minidump."""
-    kept = _skeleton(volume, stream)
+    bones = _skeleton(volume, stream)
     stored = case.hash_only(source.all())
-    if kept is None:
-        return stored, None, "held", None
-    return stored, case.put([kept.data], "other").object, "skeleton", kept.extents
+    if bones is None:
+        return _Kept(stored, None, "held", None)
+    return _Kept(stored, case.put([bones.data], "other").object, "skeleton", bones.extents)
 
 
 def _skeleton(volume: VolumeTree, stream: StreamInfo) -> Skeleton | None:
