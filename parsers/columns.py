@@ -14,9 +14,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from parsers.lines import Block, Bools, Ints
+
+pc: Any = import_module("pyarrow.compute")
+"""Arrow's functions. They are made when that module is loaded, so that type checkers do not know them."""
 
 Bytes = npt.NDArray[np.uint8]
 

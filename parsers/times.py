@@ -22,14 +22,17 @@ _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z?", re.ASCII)
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d):([0-5]\d)", re.ASCII)
-_LOW_NS, _HIGH_NS = (0 - FILETIME_1970) * 100, (FILETIME_LAST - FILETIME_1970) * 100
+_YEARS = range(1678, 2262)  # what nanoseconds since 1970 in 64 bits can hold
+
+
+_LOW_NS = (date(_YEARS.start, 1, 1).toordinal() - _EPOCH_DAY) * _DAY
+_HIGH_NS = (date(_YEARS.stop, 1, 1).toordinal() - _EPOCH_DAY) * _DAY - 1
 
 
 def filetime_ns(filetime: int) -> int | None:
-    """UTC nanoseconds of a FILETIME; None for the sentinels 0 (1601) and the last day of 9999 or beyond."""
-    if 0 < filetime < FILETIME_LAST - FILETIME_LAST % 864_000_000_000:
-        return (filetime - FILETIME_1970) * 100
-    return None
+    """UTC nanoseconds of a FILETIME; None for the sentinels of 1601 and 9999 and whatever 64 bits cannot hold."""
+    ns = (filetime - FILETIME_1970) * 100
+    return ns if _LOW_NS <= ns <= _HIGH_NS else None
 
 
 def filetime_text(filetime: int) -> str:
@@ -53,9 +56,9 @@ def ns_text(ns: int, digits: int = 7) -> str:
 
 
 def date_ns(text: str) -> int | None:
-    """Nanoseconds of midnight of `2021-03-03`; None when that is no date."""
+    """Nanoseconds of midnight of `2021-03-03`; None when that is no date, or one outside of 1678 to 2261."""
     match = _DATE.fullmatch(text)
-    if not match:
+    if not match or int(match[1]) not in _YEARS:
         return None
     try:
         day = date(int(match[1]), int(match[2]), int(match[3]))
@@ -82,7 +85,7 @@ def iso_ns(text: str) -> tuple[int, int] | None:
         return None
     digits = match[3] or ""
     ns = day + clock + int((digits or "0").ljust(9, "0"))
-    return (ns, 10 ** (9 - len(digits))) if _LOW_NS < ns < _HIGH_NS else None
+    return ns, 10 ** (9 - len(digits))
 
 
 def iso_moment(text: str, means: str = "instant") -> Moment:

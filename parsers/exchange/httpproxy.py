@@ -12,7 +12,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from parsers.account import Account
 from parsers.columns import Columns, by_value, choose, escape, join, json_objects, or_else, or_null, plain_rows, same

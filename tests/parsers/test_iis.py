@@ -90,6 +90,12 @@ def test_a_line_that_fits_nothing_is_kept_as_it_is(tmp_path: Path) -> None:
     assert [issue.grade for issue in said.issues] == ["odd", "odd"]
 
 
+def test_a_date_no_clock_shows_is_no_date(tmp_path: Path) -> None:
+    said = read((HEAD + PLAIN.replace("2021", "9999", 1) + "\r\n" + PLAIN + "\r\n").encode(), tmp_path)
+    assert sorted(bool(row["ts"]) for row in said.rows) == [False, True]
+    assert said.ledger.raw_lines == 1
+
+
 def test_the_header_may_change_inside_a_file(tmp_path: Path) -> None:
     short = "#Fields: date time c-ip cs-uri-stem sc-status\r\n2021-03-03 07:00:00 10.9.9.9 /later 404\r\n"
     rows = read((HEAD + PLAIN + "\r\n" + short + HEAD + PLAIN + "\r\n").encode(), tmp_path).rows
