@@ -1,7 +1,7 @@
 """Attack chains: findings joined by exact keys first, then by time, and laid out in the stages of one intrusion.
 
 Keys (exchange-2021 7.3): request id, canary, identity of the virtual directory, page, file path, process id. A key
-that is used again joins only in its time: process ids within an hour, client addresses within five minutes.
+that is used again joins only in its time: process ids within an hour, client addresses within a day.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from shellcase.rulebook import Stage
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
 _REQUEST_STAGES = ("RECON", "SSRF", "AUTH", "CONFIG", "WRITE", "CLEANUP")
-_TIMED_KEYS = {"pid": 3600.0, "client": 300.0}
+_TIMED_KEYS = {"pid": 3600.0, "client": 86_400.0}
 _WINDOWS: tuple[tuple[tuple[str, ...], tuple[str, ...], float], ...] = (
     (_REQUEST_STAGES, _REQUEST_STAGES, 30.0),
     (("USE",), ("POST",), 60.0),

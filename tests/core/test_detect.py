@@ -74,6 +74,12 @@ def test_the_page_is_told_with_its_parameter_and_creation(course: Detection) -> 
     assert page.last == "2021-03-03T06:49:58.1234567Z"
 
 
+def test_a_changed_original_is_dated_by_its_change_not_by_its_installation(tmp_path: Path) -> None:
+    rows = BOOK.only("FS-02").rules[0].examples.match[0].rows
+    [finding] = run(rows, tmp_path, "FS-02").findings
+    assert finding.first == "2021-03-26T22:58:02Z"
+
+
 def test_commands_run_as_system_cap_everything_at_strong(course: Detection) -> None:
     assert named(course, "PX-01")[0].claim == "confirmed"
     assert max(WORDS.index(f.strength) for f in course.findings) == WORDS.index("strong")
