@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
+from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
@@ -22,7 +24,7 @@ pc: Any = import_module("pyarrow.compute")
 
 Bytes = npt.NDArray[np.uint8]
 
-Part = pa.StringArray | str
+Part: TypeAlias = pa.StringArray | str
 """A column of texts, or one text for all rows."""
 
 _PLAIN = np.zeros(256, np.bool_)

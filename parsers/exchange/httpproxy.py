@@ -14,7 +14,19 @@ import numpy as np
 import pyarrow as pa
 
 from parsers.account import Account
-from parsers.columns import Columns, by_value, choose, escape, join, json_objects, or_else, or_null, plain_rows, same
+from parsers.columns import (
+    Columns,
+    by_value,
+    choose,
+    escape,
+    join,
+    json_objects,
+    or_else,
+    or_null,
+    pc,
+    plain_rows,
+    same,
+)
 from parsers.exchange.text import RAW_FIELDS, Data, Filled, TextLog
 from parsers.lines import UTF8_MARK, Block, Bools, Ints
 from parsers.times import iso_ns

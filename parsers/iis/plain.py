@@ -9,7 +9,19 @@ import numpy as np
 import pyarrow as pa
 
 from parsers.account import Account
-from parsers.columns import Columns, by_value, choose, escape, join, json_objects, or_else, or_null, plain_rows, same
+from parsers.columns import (
+    Columns,
+    by_value,
+    choose,
+    escape,
+    join,
+    json_objects,
+    or_else,
+    or_null,
+    pc,
+    plain_rows,
+    same,
+)
 from parsers.iis.repair import fits
 from parsers.iis.row import CAFE, ZONE, ZONE_DAY
 from parsers.lines import Block, Bools, Ints
