@@ -39,13 +39,13 @@ def parse(job: Job) -> Iterator[ParserOutput]:
     ledgers: list[Ledger] = []
     with job.source.open() as stream:
         for block, rest in blocks(stream, known.record_size):
-            ledgers.append((yield from _block(block, known, paths)))
+            ledgers.append((yield from _block(block, known, paths, job.source.state)))
             if rest:
                 ledgers.append((yield from _rest(rest, (block.first + len(block.raw)) * block.size)))
     yield merge_ledgers(ledgers)
 
 
-def _block(block: Block, known: Survey, paths: Paths) -> Generator[ParserOutput, None, Ledger]:
+def _block(block: Block, known: Survey, paths: Paths, state: str) -> Generator[ParserOutput, None, Ledger]:
     """Rows and issues of one block; returns its account."""
     attrs, broken = attributes(block)
     for row in np.flatnonzero(np.isin(block.grade, list(_WRONG))).tolist():
@@ -55,7 +55,7 @@ def _block(block: Block, known: Survey, paths: Paths) -> Generator[ParserOutput,
     table = lines(block, attrs, known, paths)
     yield from _undated(table, block.size)
     if len(table.entry):
-        yield EventBatch(batch(table, block.size))
+        yield EventBatch(batch(table, block.size, state))
     return _account(block, broken, table)
 
 

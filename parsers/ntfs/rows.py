@@ -44,8 +44,8 @@ class Lines:
     name: list[str]  # JSON members of the name, and the closing brace
 
 
-def batch(lines: Lines, record_size: int) -> pa.RecordBatch:
-    """All rows of these lines, by entry and ordinal."""
+def batch(lines: Lines, record_size: int, state: str = "live") -> pa.RecordBatch:
+    """All rows of these lines, by entry and ordinal. A `state` other than live (a snapshot) holds for all of them."""
     row, column, mask = _instants(lines.times)
     ordinal = lines.slot[row] + column
     order = np.lexsort((ordinal, lines.entry[row]))
@@ -56,7 +56,7 @@ def batch(lines: Lines, record_size: int) -> pa.RecordBatch:
         "act": _ACTS.take(pa.array(mask)),
         "offset": pa.array(lines.entry[row] * record_size),
         "locator": pa.array(lines.locator, pa.string()).take(pa.array(row)),
-        "state": pa.array(["live", "deleted"]).take(pa.array(lines.gone[row])),
+        "state": pa.array([state, "deleted" if state == "live" else state]).take(pa.array(lines.gone[row])),
         "ordinal": pa.array(ordinal.astype(np.int32)),
         "subject": _join(path, _ENDS.take(pa.array(lines.gone[row] * 32 + kind))),
         "file_path": path,

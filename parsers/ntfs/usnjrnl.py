@@ -102,7 +102,8 @@ def parse(job: Job) -> Iterator[ParserOutput]:
     rewind = Rewind(survey(mft).tree if mft else None, drive)
     with job.source.open() as stream:
         for end in range(len(found.offsets), 0, -_CHUNK):
-            yield from _chunk(stream, found, max(0, end - _CHUNK), end, rewind, tally)
+            for item in _chunk(stream, found, max(0, end - _CHUNK), end, rewind, tally):
+                yield _of_state(item, job.source.state)
     yield Ledger(
         bytes_seen=job.source.size,
         found=len(found.offsets) + len(found.damaged),
@@ -112,6 +113,13 @@ def parse(job: Job) -> Iterator[ParserOutput]:
         first_ns=tally.first,
         last_ns=tally.last,
     )
+
+
+def _of_state(item: ParserOutput, state: str) -> ParserOutput:
+    """Rows of a journal that is not live (of a snapshot) say so."""
+    if state == "live" or not isinstance(item, EventBatch):
+        return item
+    return EventBatch(item.batch.append_column("state", pa.repeat(state, item.batch.num_rows)))
 
 
 def _scan(source: Source) -> _Found:

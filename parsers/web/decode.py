@@ -26,7 +26,7 @@ _VARIABLE = re.compile(
 _TAG = re.compile(r"(?i)<script\b([^>]{0,1024})>?")
 _RUNAT = re.compile(r"(?i)\brunat\s*=\s*[\"']?server")
 _BLOCK = re.compile(r"(?s)<%(?!@|--)(.*?)(?:%>|\Z)")
-_DIRECTIVE = re.compile(r"(?s)<%@.*?%>")
+_DIRECTIVE = re.compile(r"<%@[^%]*%>")
 
 
 def text_of(raw: bytes) -> str:

@@ -52,7 +52,7 @@ _SOURCES: tuple[tuple[str, str], ...] = (
 _KEY = re.compile(
     r"(?i)\bRequest\s*(?:\.\s*\w{1,24}\s*)?(?:\.\s*(?:Get|get_Item)\s*)?[\[(]\s*([\"'])([^\"'\r\n]{1,64})\1\s*[\])]"
 )
-_DIRECTIVE = re.compile(r"(?s)<%@(.{0,1024}?)(?:%>|\Z)")
+_DIRECTIVE = re.compile(r"<%@([^%]{0,1024})")
 _LANGUAGE = re.compile(r"(?i)\blanguage\s*=\s*[\"']?([\w#.]{1,16})")
 
 _COMPILED_SINKS = tuple((name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _SINKS)
@@ -78,14 +78,15 @@ class Features(Struct, frozen=True, kw_only=True):
 def features(text: str, extension: str) -> Features:
     """Look at a page's server script, as written and with its disguises undone."""
     script = server_script(text, extension)
-    open_text = f"{script}\n{plain(script)}" if script else ""
+    decoded = plain(script) if script else ""
+    both = f"{script}\n{decoded}"
     tags = [attributes for attributes, _ in script_tags(text)]
     return Features(
         language=_language([m[1] for m in _DIRECTIVE.finditer(text)] + list(filter(runs_on_server, tags))),
         runat="server" if any(map(runs_on_server, tags)) else None,
-        sinks=_names(_COMPILED_SINKS, open_text),
-        sources=_names(_COMPILED_SOURCES, open_text),
-        keys=tuple(dict.fromkeys(m[2] for m in _KEY.finditer(open_text)))[:64],
+        sinks=_names(_COMPILED_SINKS, both),
+        sources=_names(_COMPILED_SOURCES, both),
+        keys=tuple(dict.fromkeys(m[2] for m in _KEY.finditer(decoded)))[:64],
         script_bytes=len(script),
     )
 

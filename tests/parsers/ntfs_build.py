@@ -20,11 +20,11 @@ def _resident(kind: int, content: bytes, name: str = "") -> bytes:
     return (head + label).ljust(start, b"\0") + content + bytes(length - start - len(content))
 
 
-def si(times: tuple[int, int, int, int], flags: int = 0x20) -> bytes:
+def si(times: tuple[int, ...], flags: int = 0x20) -> bytes:
     return _resident(0x10, struct.pack("<4QI", *times, flags) + bytes(12))
 
 
-def fn(name: str, parent: int, times: tuple[int, int, int, int], space: int = 1) -> bytes:
+def fn(name: str, parent: int, times: tuple[int, ...], space: int = 1) -> bytes:
     body = struct.pack("<Q4QQQIIBB", parent, *times, 0, 0, 0x20, 0, len(name.encode("utf-16-le")) // 2, space)
     return _resident(0x30, body + name.encode("utf-16-le"))
 

@@ -77,6 +77,12 @@ def test_times_numbers_and_reasons_are_exact(tmp_path: Path) -> None:
     assert about["reason"] == ["FILE_CREATE", "CLOSE"]
 
 
+def test_rows_of_a_snapshot_are_not_live(tmp_path: Path) -> None:
+    written = write_source(tmp_path, usn(reference(7, 1), _ROOT, "a", CREATE), _J)
+    source = FileSource(written.local_path(), _J, "snapshot:1")
+    assert {r["state"] for r in answer(usnjrnl.parse, Job(source=source)).rows} == {"snapshot:1"}
+
+
 def test_version_3_is_read_like_version_2(tmp_path: Path) -> None:
     one = read(tmp_path, usn(reference(7, 1), _ROOT, "a", CREATE)).rows[0]
     two = read(tmp_path, usn3(reference(7, 1), _ROOT, "a", CREATE)).rows[0]
