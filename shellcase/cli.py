@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import sys
-import traceback
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,8 +15,26 @@ from shellcase import __version__
 from shellcase import run as runs
 from shellcase.case import Case, CaseMeta
 from shellcase.clean import plain
-from shellcase.errors import BUG, OK, USAGE, Interrupted, ShellcaseError, UsageError
+from shellcase.errors import OK, USAGE, Interrupted, ShellcaseError, UsageError
 from shellcase.export import export
+from shellcase.failures import of_the_system, say
+from shellcase.options import (
+    AsJson,
+    CaseArg,
+    CaseDir,
+    Clobber,
+    Dumps,
+    Examiner,
+    Jobs,
+    Number,
+    Organisation,
+    Profile,
+    Quiet,
+    ReportDate,
+    SourceArg,
+    Title,
+    Verify,
+)
 from shellcase.parsing import usable_cores
 from shellcase.progress import Display
 from shellcase.rooms import DEMO
@@ -33,30 +49,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-CaseDir = Annotated[Path, typer.Option("--case", help="The case folder; made new, or resumed when it is unfinished.")]
-CaseArg = Annotated[Path, typer.Argument(metavar="CASE", help="A case folder.")]
-SourceArg = Annotated[
-    list[Path], typer.Argument(metavar="SOURCE...", help="The image: E01, raw, VMDK, VHD, VHDX, QCOW2.")
-]
-Number = Annotated[str, typer.Option("--case-number", help="As it shall stand in the report.")]
-Examiner = Annotated[str, typer.Option("--examiner", help="Who does the work.")]
-Title = Annotated[str, typer.Option("--title", help="Title of the report.")]
-Organisation = Annotated[str, typer.Option("--organisation", help="Whose work it is.")]
-ReportDate = Annotated[
-    str, typer.Option("--report-date", help="Date printed in the report; the machine's clock is never used.")
-]
-Jobs = Annotated[int, typer.Option("--jobs", min=0, help="Worker processes; 0 means one for each core.")]
-Verify = Annotated[str, typer.Option("--verify", help="none: do not hash the source; full: hash all of it.")]
-Profile = Annotated[str, typer.Option("--profile", help="What to collect: minimal, exchange or full.")]
-Dumps = Annotated[
-    bool, typer.Option("--include-memory-dumps", help="Copy whole memory dumps; without it only their structure.")
-]
-Clobber = Annotated[
-    bool, typer.Option("--clobber", help="Move an existing case folder aside first; nothing is deleted.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="A machine-readable summary on stdout.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress; errors are still told.")]
 
 
 def _version(value: bool) -> None:
@@ -296,34 +288,11 @@ def main() -> int:
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else USAGE
     except ShellcaseError as error:
-        return _say(error)
+        return say(error)
     except KeyboardInterrupt:
-        return _say(Interrupted("stopped by the user"))
+        return say(Interrupted("stopped by the user"))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return OK
     except OSError as error:
-        return _say(_of_the_system(error))
-
-
-def _say(error: ShellcaseError) -> int:
-    text = str(error).split("\n")
-    typer.echo("error: " + "\n".join(plain(line, 1000) for line in text), err=True)
-    return error.exit_code
-
-
-def _of_the_system(error: OSError) -> ShellcaseError:
-    """An error of the machine in words; anything we did not foresee is our bug and says so."""
-    where = str(error.filename or "")
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return UsageError(
-            "the disk of the case is full",
-            where,
-            "free some space and start the same command again: it goes on where it stopped",
-        )
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return UsageError("no permission", where, "choose a place that you may read or write")
-    traceback.print_exc()
-    bug = ShellcaseError(f"unexpected: {error}", where, "please report this with the lines above")
-    bug.exit_code = BUG
-    return bug
+        return say(of_the_system(error))

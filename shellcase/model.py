@@ -14,6 +14,13 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
 from msgspec import Struct
 
+from shellcase.records import Claim as Claim
+from shellcase.records import FileTimes as FileTimes
+from shellcase.records import Finding as Finding
+from shellcase.records import Item as Item
+from shellcase.records import Missing as Missing
+from shellcase.records import OutcomeKind as OutcomeKind
+from shellcase.records import Weight as Weight
 from shellcase.zones import Zone
 
 if TYPE_CHECKING:
@@ -283,90 +290,3 @@ class Parser:
     companions: tuple[Companion, ...] = ()
     split: Callable[[Source], tuple[Span, ...]] | None = None  # by the bytes, never by the number of jobs
     tier: int = 2  # 0 answers first, see architecture
-
-
-OutcomeKind = Literal["taken", "missing", "empty", "failed", "excluded", "too_large"]
-
-
-class FileTimes(Struct, frozen=True):
-    """Four FILETIME integers (100 ns since 1601): born, modified, record changed, accessed."""
-
-    b: int
-    m: int
-    c: int
-    a: int
-
-
-class Item(Struct, frozen=True, kw_only=True):
-    """One collected artefact: a line of collected.jsonl."""
-
-    item: str
-    source: str
-    artifact_id: str
-    volume: str
-    path: str
-    path_b64: str  # UTF-16LE, exact
-    stream: str | None = None
-    definitions: tuple[str, ...]
-    cls: str  # log, hive, evtx, script, pe, dump, ntfs, config, other
-    state: str = "live"
-    grade: str = ""  # of recovered items: a resident, b clusters free and type fits, c unverified
-    size: int
-    allocated: int | None = None
-    mft_record: int | None = None
-    mft_seq: int | None = None
-    flags: tuple[str, ...] = ()
-    si_times: FileTimes | None = None
-    fn_times: FileTimes | None = None
-    md5: str
-    sha1: str
-    sha256: str
-    object: str | None  # relative to data/evidence; None when held in the source
-    stored_as: str  # raw, cart, held
-    extents: tuple[tuple[int, int], ...] | None = (
-        None  # of sparse streams: (offset, length) of what is stored, in order
-    )
-    read_errors: tuple[str, ...] = ()
-
-
-class Missing(Struct, frozen=True, kw_only=True):
-    """One attempt that took nothing: a line of not_collected.jsonl."""
-
-    source: str
-    volume: str
-    definition: str
-    path: str
-    outcome: OutcomeKind
-    reason: str
-
-
-Claim = Literal["confirmed", "attempted", "suspicious", "context"]
-Weight = Literal["proof", "strong", "medium", "weak"]
-
-
-class Finding(Struct, frozen=True, kw_only=True):
-    """A claim with the events that carry it. Times are ISO 8601 with Z. Claims and weights are internal words."""
-
-    id: str
-    number: str
-    rule: str
-    rule_version: int
-    title: str
-    claim: Claim
-    weight: Weight
-    strength: str
-    first: str | None
-    last: str | None
-    attack: tuple[str, ...]
-    family: str
-    events: tuple[str, ...]
-    event_count: int
-    artifacts: tuple[str, ...]
-    paths: tuple[str, ...]
-    observation: str
-    inference: str
-    alternatives: tuple[str, ...]
-    limits: tuple[str, ...]
-    fields: dict[str, str] = {}
-    chain: str | None = None
-    status: str = "proposed"

@@ -14,8 +14,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from shellcase import svg, wording
-from shellcase.assemble import assemble, parse_iso
+from shellcase.assemble import assemble
 from shellcase.case import Case
+from shellcase.cited import parse_iso
 from shellcase.clean import plain
 from shellcase.result import FindingView, Result, encode
 from shellcase.rooms import TEMPLATES

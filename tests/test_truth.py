@@ -9,8 +9,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from shellcase.assemble import parse_iso, read_findings
+from shellcase.assemble import read_findings
 from shellcase.case import Case
+from shellcase.cited import parse_iso
 from shellcase.ledger import read_ledger
 from shellcase.timeline import Timeline
 from tests.conftest import EX01, EX02, ROOT

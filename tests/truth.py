@@ -10,8 +10,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from shellcase.assemble import parse_iso, read_findings
+from shellcase.assemble import read_findings
 from shellcase.case import Case
+from shellcase.cited import parse_iso
 from shellcase.model import Finding
 from shellcase.timeline import Timeline
 

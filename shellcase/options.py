@@ -1,0 +1,32 @@
+"""The options and arguments that verbs share, each with its help text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+CaseDir = Annotated[Path, typer.Option("--case", help="The case folder; made new, or resumed when it is unfinished.")]
+CaseArg = Annotated[Path, typer.Argument(metavar="CASE", help="A case folder.")]
+SourceArg = Annotated[
+    list[Path], typer.Argument(metavar="SOURCE...", help="The image: E01, raw, VMDK, VHD, VHDX, QCOW2.")
+]
+Number = Annotated[str, typer.Option("--case-number", help="As it shall stand in the report.")]
+Examiner = Annotated[str, typer.Option("--examiner", help="Who does the work.")]
+Title = Annotated[str, typer.Option("--title", help="Title of the report.")]
+Organisation = Annotated[str, typer.Option("--organisation", help="Whose work it is.")]
+ReportDate = Annotated[
+    str, typer.Option("--report-date", help="Date printed in the report; the machine's clock is never used.")
+]
+Jobs = Annotated[int, typer.Option("--jobs", min=0, help="Worker processes; 0 means one for each core.")]
+Verify = Annotated[str, typer.Option("--verify", help="none: do not hash the source; full: hash all of it.")]
+Profile = Annotated[str, typer.Option("--profile", help="What to collect: minimal, exchange or full.")]
+Dumps = Annotated[
+    bool, typer.Option("--include-memory-dumps", help="Copy whole memory dumps; without it only their structure.")
+]
+Clobber = Annotated[
+    bool, typer.Option("--clobber", help="Move an existing case folder aside first; nothing is deleted.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="A machine-readable summary on stdout.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress; errors are still told.")]

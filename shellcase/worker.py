@@ -1,0 +1,163 @@
+"""What a worker process does: parse a group of artefacts, write its shard and its part of the ledger.
+
+A parser's bug is caught here, in the one broad `except` of the program, and costs its artefact.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from parsers import load
+from shellcase.case import ObjectSource
+from shellcase.ledger import Entry
+from shellcase.model import (
+    Event,
+    EventBatch,
+    HostFacts,
+    Issue,
+    Item,
+    Job,
+    Ledger,
+    Parser,
+    ParserOutput,
+    Source,
+    merge_ledgers,
+)
+from shellcase.schema import TIMELINE
+from shellcase.timeline import Ids, complete_batch, rows_to_batch
+
+_ROWS = 4096
+_ROW_GROUP = 32768
+_KEEP_ISSUES = 200
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """A group of artefacts for one parser. `shard` is a path without ending."""
+
+    parser: str
+    evidence: str
+    shard: str
+    source_id: str
+    host: HostFacts
+    items: tuple[Item, ...]
+    companions: tuple[dict[str, Item], ...]
+
+
+def work(task: Task) -> str | None:
+    """Parse a group and write its shard; answer with a parser error's text, or None. Runs in a worker process."""
+    parser = next(p for p in load() if p.name == task.parser)
+    evidence, shard = Path(task.evidence), Path(task.shard)
+    part = shard.with_suffix(".part")
+    entries: list[Entry] = []
+    with (
+        tempfile.TemporaryDirectory(prefix="shellcase-") as scratch,
+        pq.ParquetWriter(part, TIMELINE, compression="zstd", compression_level=1) as writer,
+    ):
+        gathered = _Shard(writer)
+        for item, companions in zip(task.items, task.companions, strict=True):
+            source = ObjectSource(evidence, item, Path(scratch))
+            beside: dict[str, Source] = {r: ObjectSource(evidence, c, Path(scratch)) for r, c in companions.items()}
+            job = Job(source=source, companions=beside, host=task.host)
+            ids = Ids(
+                parser=parser.name,
+                source_id=task.source_id,
+                host=task.host.name,
+                artifact_id=item.artifact_id,
+                path=source.path,
+                state=item.state,
+            )
+            entries.append(_parse_one(parser, job, ids, item, gathered))
+        gathered.flush()
+    shard.with_suffix(".json").write_bytes(msgspec.json.encode(entries))
+    part.replace(shard.with_suffix(".parquet"))
+    return None
+
+
+class _Shard:
+    """Gathers small batches, so that thousands of small artefacts do not make thousands of row groups."""
+
+    def __init__(self, writer: pq.ParquetWriter) -> None:
+        self._writer = writer
+        self._waiting: list[pa.RecordBatch] = []
+        self._rows = 0
+
+    def write_batch(self, batch: pa.RecordBatch) -> None:
+        """Take a batch; write when there is enough."""
+        self._waiting.append(batch)
+        self._rows += batch.num_rows
+        if self._rows >= _ROW_GROUP:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits as one row group."""
+        if self._waiting:
+            self._writer.write_table(pa.Table.from_batches(self._waiting, TIMELINE))
+        self._waiting.clear()
+        self._rows = 0
+
+
+class _Intake:
+    """Takes in what a parser yields and writes its rows in batches."""
+
+    def __init__(self, ids: Ids, writer: _Shard) -> None:
+        self._ids, self._writer = ids, writer
+        self._rows: list[Event] = []
+        self.issues: list[Issue] = []
+        self.ledgers: list[Ledger] = []
+        self.events = self.issue_count = 0
+
+    def take(self, out: ParserOutput) -> None:
+        """One item of the parser's stream."""
+        match out:
+            case Event():
+                self._rows.append(out)
+                self.events += 1
+                if len(self._rows) >= _ROWS:
+                    self.flush()
+            case EventBatch():
+                self.flush()
+                self.events += out.batch.num_rows
+                self._writer.write_batch(complete_batch(out, self._ids))
+            case Issue():
+                self.issue_count += 1
+                self.issues += [out] if len(self.issues) < _KEEP_ISSUES else []
+            case Ledger():
+                self.ledgers.append(out)
+
+    def flush(self) -> None:
+        """Write the rows that wait."""
+        if self._rows:
+            self._writer.write_batch(rows_to_batch(self._rows, self._ids))
+            self._rows.clear()
+
+    def stopped(self, error: Exception, size: int) -> None:
+        """The parser's own bug: what came before stays, the rest of the artefact is lost and said so."""
+        self.take(Issue(grade="lost", what="the parser stopped", found=f"{type(error).__name__}: {error}"[:500]))
+        self.ledgers = [Ledger(bytes_seen=size, found=self.events + 1, parsed=self.events, failed=1)]
+
+
+def _parse_one(parser: Parser, job: Job, ids: Ids, item: Item, writer: _Shard) -> Entry:
+    intake = _Intake(ids, writer)
+    try:
+        for out in parser.parse(job):
+            intake.take(out)
+    except Exception as error:  # noqa: BLE001 - the one broad except: a parser's bug costs its artefact, never the run
+        intake.stopped(error, item.size)
+    intake.flush()
+    return Entry(
+        artifact_id=item.artifact_id,
+        item=item.item,
+        path=job.source.path,
+        parser=parser.name,
+        version=parser.version,
+        state=item.state,
+        ledger=merge_ledgers(intake.ledgers),
+        events=intake.events,
+        issues=tuple(intake.issues),
+        issue_count=intake.issue_count,
+    )
