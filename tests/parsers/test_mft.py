@@ -243,3 +243,17 @@ def test_istat_shows_the_same_seventh_digit(real: Real) -> None:
     shown = {f"{str(r['ts_text'])[:10]} {str(r['ts_text'])[11:-1]}" for r in rows}
     assert shown
     assert all(time in text for time in shown)
+
+
+_XP = corpora() / "dfir-orc/tests/OrcLibTest/usn_journal/winxp.7z"
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not _XP.exists() or not shutil.which("7z"), reason="needs ../shared/corpora (winxp.7z) and 7z")
+def test_a_whole_windows_gives_its_known_counts_and_no_live_orphans(tmp_path: Path) -> None:
+    subprocess.run(["7z", "x", "-y", f"-o{tmp_path}", str(_XP)], check=True, capture_output=True)
+    out = answer(mft.parse, Job(source=FileSource(tmp_path / "mft_winxp", "C:\\$MFT")))
+    assert (out.ledger.announced, out.ledger.found, out.ledger.failed) == (20528, 20508, 0)
+    assert [r["file_path"] for r in out.rows if r["state"] == "live" and "<orphan" in str(r["file_path"])] == []
+    deleted = {r["offset"] for r in out.rows if r["state"] == "deleted"}
+    assert len(deleted) == 20508 - 17455
