@@ -17,6 +17,9 @@ from defusedxml.ElementTree import fromstring
 from parsers.eventlog.walk import CHUNK_HEADER, Record
 from parsers.eventlog.xmltree import Node
 
+MOST_REFUSED = 32
+"""After so many refusals in a row the rest of a chunk is given up: a spoiled log of gigabytes must come to an end."""
+
 _DEEPEST = 32
 _TABLES = 128
 _ANYTHING = (
@@ -32,9 +35,17 @@ class SecondReader:
     def __init__(self, chunk: bytes) -> None:
         self._chunk = chunk
         self._header: object | None = None
+        self._refused = 0
 
     def read(self, record: Record) -> Node | None:
-        """The record as a tree, None when this reader cannot read it either."""
+        """The record as a tree, None when this reader cannot read it either; it is not asked for ever."""
+        if self._refused >= MOST_REFUSED:
+            return None
+        tree = self._read(record)
+        self._refused = 0 if tree else self._refused + 1
+        return tree
+
+    def _read(self, record: Record) -> Node | None:
         _stand_in_for_hexdump()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # its sources have invalid escapes, told whenever they are compiled
