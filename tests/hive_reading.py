@@ -95,7 +95,7 @@ def _hivex_keys(node: Element, path: str) -> Iterator[tuple[str, tuple[int, list
 def _hivex_text(item: Element) -> str:
     value, kind = item.get("value", ""), item.get("type")
     if kind == "string-list":
-        return "\n".join(part.text or "" for part in item.findall("string"))
+        return "\n".join(part.text for part in item.findall("string") if part.text)
     if kind in ("int32", "int64"):
         return str(int(value) % 2 ** int(kind[3:]))  # it prints them signed
     return base64.b64decode(value).hex() if item.get("encoding") == "base64" else value

