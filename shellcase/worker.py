@@ -5,6 +5,7 @@ A parser's bug is caught here, in the one broad `except` of the program, and cos
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 
@@ -48,8 +49,22 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     companions: tuple[dict[str, Item], ...]
 
 
-def work(task: Task) -> str | None:
-    """Parse a group and write its shard; answer with a parser error's text, or None. Runs in a worker process."""
+class _Absent:
+    """For nearly every value pyarrow asks for these and, where they are not there, searches the disk each time."""
+
+    NAMES = frozenset({"pandas", "dateutil"})
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> None:
+        """Say at once that there is none."""
+        if name in _Absent.NAMES:
+            raise ModuleNotFoundError(name, name=name)
+
+
+def work(task: Task) -> None:
+    """Parse a group and write its shard. Runs in a worker process."""
+    if _Absent not in sys.meta_path:
+        sys.meta_path.insert(0, _Absent)
     parser = next(p for p in load() if p.name == task.parser)
     evidence, shard = Path(task.evidence), Path(task.shard)
     part = shard.with_suffix(".part")
@@ -75,7 +90,6 @@ def work(task: Task) -> str | None:
         gathered.flush()
     shard.with_suffix(".json").write_bytes(msgspec.json.encode(entries))
     part.replace(shard.with_suffix(".parquet"))
-    return None
 
 
 class _Shard:

@@ -44,6 +44,10 @@ class Filled:
     data: Data
 
 
+# Fewer rows than this are read one by one: setting up the columns costs more than it saves.
+_FEW = 64
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextLog:
     """One kind of text log. `bare` is how its line of column names begins when it has no `#Fields:`."""
@@ -138,7 +142,7 @@ def _read_run(log: TextLog, block: Block, run: Bools, state: _State) -> Iterator
         state.account.parsed += int(run[first : last + 1].sum())
         run[first : last + 1] = False
         add(first, last, joined)
-    if log.plain and len(state.fields) > 1:
+    if log.plain and len(state.fields) > 1 and int(run.sum()) >= _FEW:
         batch, done = log.plain(block, run, state.fields, state.number, state.account)
         run = run & ~done
         if batch is not None:
