@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from msgspec import Struct
 
@@ -22,7 +22,7 @@ from collector.ntfs import FileRecord
 from collector.records import source_record
 from collector.resolve import Target, resolve
 from collector.runs import StreamInfo
-from collector.survey import VolumeTree, survey
+from collector.survey import VolumeTree, lettered, survey
 from collector.take import Place, streams_of, take
 from collector.window import Window
 from collector.writer import CaseWriter
@@ -66,8 +66,7 @@ def collect(image: Image, case: CaseWriter, plan: Plan, progress: Progress | Non
     report("survey", 0, 1)
     found = survey(image, frozenset(plan.catalogue.profiles.deleted))
     host = read_host_facts(image, found)
-    named = {v.key: v for v in host.volumes}
-    volumes = tuple(replace(v, volume=named.get(v.volume.key, v.volume)) for v in found)
+    volumes = lettered(found, host.volumes)
     case.write_source(plan.source_id, source_record(image, plan.source_id, host))
     report("survey", 1, 1)
     work = _Collection(image, case, plan, report)

@@ -10,17 +10,18 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from collector import letters
+from collector import letters, places
 from collector.environment import expand, normal
 from collector.hives import Hive
 from collector.iisconfig import read_sites
 from collector.image import Image
-from collector.survey import VolumeTree
+from collector.survey import VolumeTree, lettered
 from collector.timezone import read_zone
 from shellcase.model import ExchangeInstall, HostFacts, IisSite
 
 _CONFIG = "\\Windows\\System32\\config\\"
 _VERSION = "Microsoft\\Windows NT\\CurrentVersion"
+_IIS_CONFIG = "\\Windows\\System32\\inetsrv\\config\\applicationHost.config"
 _HIVE_LIMIT = 1 << 30
 _SHADOW = "{3808876b-c176-4e48-b7ae-04046e6cc752}"
 _XML_LIMIT = 64 << 20
@@ -37,7 +38,15 @@ class _Hives:
 
 def read_host_facts(image: Image, volumes: Sequence[VolumeTree]) -> HostFacts:
     """Facts of the machine whose Windows lies on one of the volumes; only volumes and notes when there is none."""
-    homes = [v for v in volumes if v.tree.find(_CONFIG + "SYSTEM")]
+    host = _told(image, volumes)
+    return places.complete(host, lettered(volumes, host.volumes))
+
+
+def _told(image: Image, volumes: Sequence[VolumeTree]) -> HostFacts:
+    """What hives and configuration tell."""
+    homes = [v for v in volumes if v.tree.find(_CONFIG + "SYSTEM")] or [
+        v for v in volumes if v.tree.find(_CONFIG + "SOFTWARE") or v.tree.find(_IIS_CONFIG)
+    ]
     notes = [f"volume at byte {h.volume.offset}: {h.why}" for h in image.volumes if h.why]
     notes += [_shadows(v) for v in volumes if _shadows(v)]
     if not homes:
@@ -60,7 +69,7 @@ def _facts(image: Image, volumes: Sequence[VolumeTree], home: VolumeTree, notes:
     zone, how = read_zone(hives.system, hives.software, hives.control)
     variables = _variables(hives)
     sites, more = _sites(home, variables)
-    exchange = _exchange(hives.software)
+    exchange = _exchange(hives.software) or places.named_elsewhere(variables, sites)
     version = _VERSION
     facts = HostFacts(
         name=_computer_name(hives),
@@ -156,10 +165,22 @@ _VERSION_PARTS = ("MsiProductMajor", "MsiProductMinor", "MsiBuildMajor", "MsiBui
 
 
 def _sites(home: VolumeTree, variables: dict[str, str]) -> tuple[tuple[IisSite, ...], list[str]]:
-    raw = home.read("\\Windows\\System32\\inetsrv\\config\\applicationHost.config", _XML_LIMIT)
-    if raw is None:
-        return (), ["applicationHost.config: not found"]
-    return read_sites(raw, variables)
+    raw = home.read(_IIS_CONFIG, _XML_LIMIT)
+    sites, notes = read_sites(raw, variables) if raw is not None else ((), ["applicationHost.config: not found"])
+    for path in () if sites else _earlier_configs(home):
+        earlier = read_sites(home.read(path, _XML_LIMIT) or b"", variables)[0]
+        if earlier:
+            return earlier, [*notes, f"sites are those of {path}"]
+    return sites, notes
+
+
+def _earlier_configs(home: VolumeTree) -> list[str]:
+    """Copies of applicationHost.config that the web server's history keeps, the last first."""
+    tree, base = home.tree, "\\inetpub\\history"
+    folder = tree.find(base)
+    names = sorted(tree.children(folder.record), reverse=True) if folder and folder.record in tree.folders else []
+    found = (f"{base}\\{n}\\applicationHost.config" for n in names if n.startswith("cfghistory_"))
+    return [path for path in found if tree.find(path)][:64]
 
 
 def _configured(exchange: tuple[ExchangeInstall, ...], sites: tuple[IisSite, ...]) -> list[str]:

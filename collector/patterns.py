@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
+_UNLETTERED = re.compile(r"vol\d{1,4}(?=\\)")
 _DEEP = re.compile(r"\*\*(\d{0,3})")
 _DEFAULT_DEPTH = 10
 _Place = tuple[int, int, int]
@@ -20,7 +21,7 @@ _Place = tuple[int, int, int]
 
 
 class Pattern(Struct, frozen=True):
-    r"""A pattern with its variables filled in: `drive` is `C:` or empty, `path` starts with a backslash."""
+    r"""A pattern with its variables filled in: `drive` is `C:`, `vol2` or empty, `path` starts with a backslash."""
 
     definition: str
     drive: str
@@ -42,7 +43,11 @@ class _Part(Struct, frozen=True):
 
 def make(definition: str, text: str) -> Pattern:
     r"""Split drive and stream off: `C:\x\y:stream`."""
-    drive, rest = (text[:2].upper(), text[2:]) if text[1:2] == ":" else ("", text)
+    volume = _UNLETTERED.match(text)
+    if volume:
+        drive, rest = volume[0], text[volume.end() :]
+    else:
+        drive, rest = (text[:2].upper(), text[2:]) if text[1:2] == ":" else ("", text)
     path, _colon, stream = rest.partition(":")
     return Pattern(definition, drive, path, stream or None)
 

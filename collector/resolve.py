@@ -59,9 +59,9 @@ def resolve(source: str, volumes: Sequence[VolumeTree], definitions: Sequence[De
 
 def _applies(pattern: Pattern, volume: VolumeTree, letters: set[str | None]) -> bool:
     """A pattern with a drive goes to that volume; where no volume has that letter, to those without any."""
-    if not pattern.drive or pattern.drive == volume.volume.letter:
+    if not pattern.drive or pattern.drive == volume.volume.name:
         return True
-    return volume.volume.letter is None and pattern.drive not in letters
+    return volume.volume.letter is None and pattern.drive not in letters and pattern.drive.endswith(":")
 
 
 def _on_volume(volume: VolumeTree, matcher: Matcher, nodes: _Nodes, hits: set[tuple[int, str]]) -> list[Target]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from collector.image import Image, VolumeHandle
 from collector.ntfs import FileRecord, Ntfs
@@ -35,3 +36,9 @@ def survey(image: Image, deleted: frozenset[str] = frozenset()) -> tuple[VolumeT
     """Walk every readable volume. `deleted`: extensions of deleted files worth remembering."""
     handles = ((h, h.ntfs) for h in image.volumes)
     return tuple(VolumeTree(h.volume, h, ntfs, Tree(ntfs, deleted)) for h, ntfs in handles if ntfs)
+
+
+def lettered(volumes: Sequence[VolumeTree], named: Iterable[Volume]) -> tuple[VolumeTree, ...]:
+    """The volumes with the letters they were given."""
+    known = {v.key: v for v in named}
+    return tuple(replace(v, volume=known.get(v.volume.key, v.volume)) for v in volumes)

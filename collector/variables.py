@@ -28,7 +28,7 @@ def values(host: HostFacts) -> dict[str, tuple[str, ...]]:
         "environ_programdata": (normal(known.get("programdata", f"{drive}\\ProgramData")),),
         "users.homedir": (f"{users}\\*", *(root + s for s in _SERVICE_PROFILES), *_outside(homes, [users, root])),
         "exchange_install": tuple(dict.fromkeys(normal(e.path) for e in host.exchange)) or usual,
-        "iis_log_directory": tuple(dict.fromkeys(s.log_directory for s in host.sites)),
+        "iis_log_directory": tuple(dict.fromkeys(s.log_directory for s in host.sites if s.log_directory)),
         "iis_site_root": _outermost(p for s in host.sites for _v, p in s.roots),
         "event_log_file": _moved_logs(_outside([f for _n, f in host.event_logs], [logs])),
     }
