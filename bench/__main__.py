@@ -60,9 +60,8 @@ def race(label: str, mine: Callable[[], int], theirs: Callable[[], int], peer: s
     b = statistics.median(r[1][0] for r in rounds)
     ratio = statistics.median(r[1][0] / r[0][0] for r in rounds)
     n, m = rounds[0][0][1], rounds[0][1][1]
-    print(
-        f"{label:<28} ours {n / a:>10.0f}/s ({a:.2f} s)   {peer} {m / b:>10.0f}/s ({b:.2f} s)   {ratio:.1f} times as fast"
-    )
+    mine_text, peer_text = f"ours {n / a:>9.0f}/s ({a:.2f} s)", f"{peer} {m / b:>9.0f}/s ({b:.2f} s)"
+    print(f"{label:<28} {mine_text}   {peer_text}   {ratio:.1f} times as fast")
 
 
 def main() -> None:

@@ -157,8 +157,7 @@ def open_object(evidence: Path, item: Item) -> BinaryIO:
         raise IntegrityError(f"the object of {item.item} is missing", str(path), todo)
     if item.stored_as == "cart":
         plain = io.BytesIO()
-        with path.open("rb") as packed:
-            cart.unpack_stream(packed, plain)
+        cart.unpack_stream(io.BytesIO(path.read_bytes()), plain)
         plain.seek(0)
         return plain
     if item.stored_as == "skeleton" and item.extents is not None:
