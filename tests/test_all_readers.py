@@ -80,7 +80,7 @@ def _same_name(reader: str, name: str | None, wanted: str | None) -> bool:
     if name == wanted:
         return True
     # dissect numbers a name that System has too, and puts the element's name before its children.
-    return reader == "dissect.eventlog" and name is not None and wanted in (name[:-2], name.partition("_")[2])
+    return reader == "dissect.eventlog" and f"_{name}".endswith((f"_{wanted}", f"_{wanted}_1"))
 
 
 def _same_value(reader: str, value: str | None, wanted: str | None) -> bool:
@@ -88,6 +88,8 @@ def _same_value(reader: str, value: str | None, wanted: str | None) -> bool:
     ours, theirs = ((text or "").replace("\r\n", "\n") for text in (value, wanted))
     if not theirs.strip():
         return not ours.strip()
+    if reader == "dissect.eventlog" and re.fullmatch(r"b'[0-9a-f]*'", ours):
+        ours = ours[2:-1].upper()  # bytes
     if ours == theirs:
         return True
     if (guid := _GUID.fullmatch(theirs)) and (told := _GUID.fullmatch(ours)):
