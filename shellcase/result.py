@@ -168,4 +168,4 @@ class Result(Struct, frozen=True, kw_only=True):
 
 def encode(result: Result) -> bytes:
     """result.json: sorted keys, readable."""
-    return msgspec.json.format(msgspec.json.encode(result, order="sorted"), indent=1) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(msgspec.to_builtins(result, str_keys=True), order="sorted"), indent=1) + b"\n"

@@ -211,7 +211,8 @@ class Case:
 
     def write_json(self, name: str, value: object) -> Path:
         """A JSON file below data/, sorted keys, readable, written whole or not at all."""
-        return self.write_bytes(name, msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=1) + b"\n")
+        plain = msgspec.to_builtins(value, str_keys=True)
+        return self.write_bytes(name, msgspec.json.format(msgspec.json.encode(plain, order="sorted"), indent=1) + b"\n")
 
     def write_bytes(self, name: str, content: bytes) -> Path:
         """A file below data/, written under another name and renamed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,8 @@ import pytest
 from shellcase.case import Case, CaseMeta, ObjectSource, open_object
 from shellcase.case.journal import AuditLine, Journal, encode_line
 from shellcase.errors import IntegrityError, UsageError
-from shellcase.model import Item, Missing
+from shellcase.model import HostFacts, Item, Missing
+from shellcase.zones import Zone, parse_tzi
 
 
 def an_item(case: Case, content: bytes, cls: str = "log", path: str = r"C:\a.log", **more: object) -> Item:
@@ -125,3 +127,11 @@ def test_a_skeleton_reads_zeros_between_its_extents(case: Case, tmp_path: Path) 
         assert fh.read() == b"HEAD" + bytes(92) + b"tail"
         fh.seek(94)
         assert fh.read(4) == b"\0\0ta"
+
+
+def test_a_zone_with_yearly_rules_is_written_and_read_back(case: Case) -> None:
+    """US servers have Dynamic DST: keys that are numbers."""
+    rule = parse_tzi(struct.pack("<3i", 300, 0, -60) + bytes(32))
+    facts = HostFacts(name="S", zone=Zone(key="Eastern Standard Time", how="t", default=rule, years={2006: rule}))
+    path = case.write_json("evidence/x.json", facts)
+    assert msgspec.json.decode(path.read_bytes(), type=HostFacts) == facts
