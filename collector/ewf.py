@@ -76,11 +76,32 @@ class EwfImage:
         )
 
     def _load_chunks(self) -> None:
-        """Place every chunk of the tables; a broken table is replaced by its copy `table2` where that is sound."""
-        for index, segment in enumerate(self.segments):
-            edges = sorted({s.offset for s in segment.sections} | {segment.size})
-            for table in segment.tables:
-                self._place(index, table.entries, table.base, edges)
+        """Place every chunk of the tables; a broken table is replaced by its copy `table2` where that is sound.
+
+        Tables do not say which chunks they hold, so what follows a gap is counted from the end of the media.
+        """
+        runs = _unbroken(self.segments)
+        held = [sum(len(t.entries) for i in run for t in self.segments[i].tables) for run in runs]
+        behind = len(runs) > 1 and self.segments[-1].last == "done"
+        gap = self.chunk_count - held[0] - (held[-1] if behind else 0)
+        for number, run in enumerate(runs):
+            if number and behind and number == len(runs) - 1:
+                self._leave_out(max(gap, 0))
+            elif number:
+                names = ", ".join(self.segments[i].path.name for i in run)
+                self.problems.append(f"{names}: between missing segments, where its chunks belong is not known")
+                continue
+            for index in run:
+                self._place_segment(index, self.segments[index])
+
+    def _leave_out(self, count: int) -> None:
+        for numbers in (self._starts, self._ends, self._owner):
+            numbers.frombytes(bytes(count * numbers.itemsize))
+
+    def _place_segment(self, index: int, segment: SegmentInfo) -> None:
+        edges = sorted({s.offset for s in segment.sections} | {segment.size})
+        for table in segment.tables:
+            self._place(index, table.entries, table.base, edges)
 
     def _place(self, index: int, entries: array[int], base: int, edges: list[int]) -> None:
         starts = [base + (e & 0x7FFFFFFF) for e in entries]
@@ -103,10 +124,9 @@ class EwfImage:
             self.problems.append(
                 f"{self.segments[-1].path.name}: ends with '{found}', expected 'done'; segments are missing"
             )
-        if len(self._starts) != self.volume.chunk_count:
-            self.problems.append(
-                f"tables hold {len(self._starts)} chunks, the volume section announces {self.volume.chunk_count}"
-            )
+        held = sum(len(t.entries) for s in self.segments for t in s.tables)
+        if held != self.volume.chunk_count:
+            self.problems.append(f"tables hold {held} chunks, the volume section announces {self.volume.chunk_count}")
 
     @property
     def chunk_count(self) -> int:
@@ -131,7 +151,7 @@ class EwfImage:
 
     def _decode(self, number: int) -> bytes:
         at = number * self.chunk_size
-        if number >= len(self._starts):
+        if number >= len(self._starts) or not self._ends[number]:
             raise DamagedRangeError(f"media bytes from {at} lie in a segment that is missing")
         flagged, want = self._starts[number], self.chunk_length(number)
         start, length = flagged & ~_COMPRESSED, self._ends[number] - (flagged & ~_COMPRESSED)
@@ -171,6 +191,21 @@ class EwfImage:
         for handle in self._handles.values():
             handle.close()
         self._handles.clear()
+
+
+def _unbroken(segments: list[SegmentInfo]) -> list[list[int]]:
+    """Indexes of segments in runs that follow each other without a loss; the first run starts the media, or is empty.
+
+    A segment whose chain of sections breaks off may lack tables: what follows it is a run of its own.
+    """
+    runs: list[list[int]] = [[]]
+    follows = 1
+    for index, segment in enumerate(segments):
+        if segment.number != follows:
+            runs.append([])
+        runs[-1].append(index)
+        follows = segment.number + 1 if segment.last else -1
+    return runs
 
 
 def _stored(raw: bytes, limit: int) -> bytes | None:

@@ -15,14 +15,14 @@ from dissect.target.exceptions import ContainerError
 from dissect.volume.disk import Disk, DiskError, Partition
 
 from collector.ewf import EwfImage, find_segments, is_ewf
-from collector.media import READER_FAULTS, StreamMedia, Window, fingerprint_of, try_read
+from collector.media import READER_FAULTS, SplitMedia, StreamMedia, Window, fingerprint_of, try_read
 from collector.ntfs import Ntfs, is_ntfs
 from collector.runs import Reader
 from shellcase.errors import EvidenceError, UsageError
 from shellcase.model import Volume
 
 _TODO = "Check the file name and that the copy is complete; compare it with the imager's log, then try another copy."
-_NAMES = {"qcow2": "QCOW2", "vmdk": "VMDK", "vhd": "VHD", "vhdx": "VHDX", "raw": "raw", "split": "split raw"}
+_NAMES = {"qcow2": "QCOW2", "vmdk": "VMDK", "vhd": "VHD", "vhdx": "VHDX", "raw": "raw"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,10 @@ class VolumeHandle:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An opened source. `fingerprint` is SHA-256 of size, first and last MiB of the decoded media, as hex."""
+    """An opened source. `fingerprint` is SHA-256 of size, first and last MiB of the decoded media, as hex.
+
+    `incomplete`: some of `problems` are parts or bytes that are missing, not only remarks.
+    """
 
     path: Path
     container: str
@@ -51,6 +54,7 @@ class Image:
     disk_signature: bytes = b""
     ewf: EwfImage | None = None
     problems: tuple[str, ...] = ()
+    incomplete: bool = False
     files: tuple[BinaryIO, ...] = ()
 
     @property
@@ -89,8 +93,7 @@ def _read_volumes(path: Path, opened: _Opened) -> Image:
     handles = tuple(_handle(media, n, part, path) for n, part in enumerate(parts, 1))
     if not any(h.ntfs for h in handles):
         raise _nothing_readable(path, kind, media, handles, ewf)
-    problems += tuple(ewf.problems) if ewf else ()
-    problems += _cut_volumes(handles, parts)
+    lost = (*opened.problems, *(ewf.problems if ewf else ()), *_cut_volumes(handles, parts))
     return Image(
         path=path,
         container=kind,
@@ -101,7 +104,8 @@ def _read_volumes(path: Path, opened: _Opened) -> Image:
         scheme=scheme,
         disk_signature=signature,
         ewf=ewf,
-        problems=problems,
+        problems=(*problems, *lost),
+        incomplete=bool(lost),
         files=opened.files,
     )
 
@@ -122,6 +126,7 @@ class _Opened:
     parts: tuple[Path, ...]
     ewf: EwfImage | None
     files: tuple[BinaryIO, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 def _open_media(path: Path) -> _Opened:
@@ -135,19 +140,27 @@ def _open_media(path: Path) -> _Opened:
             f"The file has the ending {path.suffix} but does not start with the E01 signature", str(path), _TODO
         )
     parts = _parts_of(path)
-    opened, files = _open_container(path, parts)
+    if len(parts) > 1:
+        return _open_split(parts)
+    opened, files = _open_container(path)
     kind = _NAMES.get(opened.__type__, opened.__type__)
     return _Opened(kind, StreamMedia(opened, int(opened.size)), parts, None, files)
 
 
-def _open_container(path: Path, parts: tuple[Path, ...]) -> tuple[container.Container, tuple[BinaryIO, ...]]:
-    """By its bytes first, so that endings do not matter; by its path where it refers to other files."""
+def _open_split(parts: tuple[Path, ...]) -> _Opened:
     files = tuple(p.open("rb") for p in parts)
+    media = SplitMedia([(int(p.suffix[1:]), f) for p, f in zip(parts, files, strict=True)])
+    lost = tuple(f"split image is not complete: part {parts[0].stem}.{n:03d} is missing" for n in media.missing[:20])
+    return _Opened("split raw", media, parts, None, files, lost)
+
+
+def _open_container(path: Path) -> tuple[container.Container, tuple[BinaryIO, ...]]:
+    """By its bytes first, so that endings do not matter; by its path where it refers to other files."""
+    file = path.open("rb")
     try:
-        return container.open(list(files) if len(files) > 1 else next(iter(files))), files
+        return container.open(file), (file,)
     except (ContainerError, *READER_FAULTS):
-        for file in files:
-            file.close()
+        file.close()
     try:
         return container.open(path), ()
     except (ContainerError, *READER_FAULTS) as error:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from typing import Protocol
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import BinaryIO, Protocol
 
 from collector.runs import Reader
 
@@ -14,6 +16,9 @@ READER_FAULTS = (
     zlib.error,
 )  # fmt: skip
 """What container readers written by others raise on damaged input; becomes OSError here, once."""
+
+
+_MOST_MISSING = 100_000
 
 
 class Seekable(Protocol):
@@ -44,6 +49,43 @@ class StreamMedia:
         except READER_FAULTS as error:
             msg = f"the container cannot give {length} bytes at {offset}: {type(error).__name__} {error}"
             raise OSError(msg) from error
+
+
+class SplitMedia:
+    """The files of a split raw image, one after the other; a missing part is a hole as long as the first part."""
+
+    def __init__(self, parts: Sequence[tuple[int, BinaryIO]]) -> None:
+        self.missing: list[int] = []
+        self._starts, self._files = list[int](), list[BinaryIO | None]()
+        self.size, usual = 0, 0
+        for number, file in parts:
+            while self._files and number > parts[0][0] + len(self._files) and len(self.missing) < _MOST_MISSING:
+                self.missing.append(parts[0][0] + len(self._files))
+                self._add(None, usual)
+            self._add(file, file.seek(0, 2))
+            usual = usual or self.size
+
+    def _add(self, file: BinaryIO | None, size: int) -> None:
+        self._starts.append(self.size)
+        self._files.append(file)
+        self.size += size
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Bytes from `offset`; fewer only at the end. OSError in a missing part."""
+        end, out = min(offset + length, self.size), bytearray()
+        while offset < end:
+            index = bisect_right(self._starts, offset) - 1
+            until = self._starts[index + 1] if index + 1 < len(self._starts) else self.size
+            out += self._piece(index, offset, min(end, until) - offset)
+            offset = min(end, until)
+        return bytes(out)
+
+    def _piece(self, index: int, offset: int, length: int) -> bytes:
+        file = self._files[index]
+        if file is None:
+            raise OSError(f"media bytes from {offset} lie in a part that is missing")
+        file.seek(offset - self._starts[index])
+        return file.read(length)
 
 
 class Window:

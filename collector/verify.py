@@ -54,9 +54,7 @@ def verify_image(image: Image, progress: Callable[[str, int, int], None] | None 
             earlier.result()
     stored = (image.ewf.md5, image.ewf.sha1) if image.ewf else ("", "")
     return Verification(
-        verdict=_verdict(
-            stored, (md5.hexdigest(), sha1.hexdigest()), damaged=lost > 0 or bool(image.ewf and image.ewf.problems)
-        ),
+        verdict=_verdict(stored, (md5.hexdigest(), sha1.hexdigest()), damaged=lost > 0 or image.incomplete),
         md5=md5.hexdigest(),
         sha1=sha1.hexdigest(),
         sha256=sha256.hexdigest(),

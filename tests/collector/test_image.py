@@ -101,6 +101,37 @@ def test_a_missing_middle_segment_is_named(opened: Opener, foreign: Path, tmp_pa
     assert any("missing [2]" in p for p in opened(first).problems)
 
 
+@pytest.mark.parametrize("harm", ["missing", "broken chain"])
+def test_what_follows_a_lost_segment_keeps_its_place(opened: Opener, harm: str, foreign: Path, tmp_path: Path) -> None:
+    """Shifted to the front, the later segments would pass every checksum and be read as other sectors."""
+    need("ewfacquire")
+    raw = tmp_path / "long.raw"
+    raw.write_bytes(foreign.read_bytes() + bytes(range(256)) * 8192)
+    first = as_e01(raw, tmp_path / "disk", "-c", "none", "-S", "1048576")
+    lost = tmp_path / "disk.E02"
+    if harm == "missing":
+        lost.unlink()
+    else:
+        lost.write_bytes(lost.read_bytes()[:-4])
+        lost.write_bytes(lost.read_bytes().replace(b"table\0", b"tabli\0", 1))
+    image, want = opened(first), raw.read_bytes()
+    assert image.media.read_at(len(want) - 4096, 4096) == want[-4096:]
+    assert image.media.read_at(0, 4096) == want[:4096]
+    with pytest.raises(OSError, match="missing"):
+        image.media.read_at(1 << 20 | 1 << 18, 4096)
+
+
+def test_a_missing_part_of_a_split_raw_image_is_a_hole(opened: Opener, foreign: Path, tmp_path: Path) -> None:
+    """The parts after it keep their place, and the lost bytes are said to be lost."""
+    data = foreign.read_bytes()
+    for n in (0, 2, 3):
+        (tmp_path / f"disk.{n + 1:03d}").write_bytes(data[n << 19 : n + 1 << 19])
+    image = opened(tmp_path / "disk.001")
+    assert image.media.read_at((2 << 19) + 512, 512) == data[(2 << 19) + 512 :][:512]
+    assert any("disk.002" in p for p in image.problems)
+    assert verify_image(image).unreadable == 1 << 19
+
+
 def test_acquisition_notes_are_read(opened: Opener, shared_dir: Path) -> None:
     """What the imager typed in comes out of the header."""
     path = shared_dir / "corpora" / "velociraptor" / "artifacts" / "testdata" / "files" / "test.ntfs.dd.E01"
@@ -146,3 +177,4 @@ def test_a_cut_raw_image_is_read_and_noted(opened: Opener, foreign: Path, tmp_pa
     (tmp_path / "cut.raw").write_bytes(foreign.read_bytes()[: 3 << 19])
     image = opened(tmp_path / "cut.raw")
     assert any("truncated" in p for p in image.problems)
+    assert verify_image(image).verdict == DAMAGED
