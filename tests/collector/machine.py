@@ -6,7 +6,6 @@ import struct
 
 from fixtures.formats.regf import Key, Val, write_hive
 from fixtures.plan import Create, Delete, DiskPlan, Step, VolumePlan
-from fixtures.scenario.hives import MARK, with_backslashes
 
 SECOND = 10**9
 BORN = 1_612_137_600 * SECOND
@@ -36,11 +35,11 @@ def system() -> bytes:
     zone = Val("TimeZoneKeyName", 1, "W. Europe Standard Time")
     _put(root, rf"{control}\Control\TimeZoneInformation", zone, Val("DynamicDaylightTimeDisabled", 4, 0))
     identity = struct.pack("<IQ", SIGNATURE, FIRST_PARTITION)
-    _put(root, "MountedDevices", Val(f"{MARK}DosDevices{MARK}C:", 3, identity))
+    _put(root, "MountedDevices", Val(r"\DosDevices\C:", 3, identity))
     _put(root, rf"{control}\Control\Session Manager\Environment", Val("WebLogs", 2, r"X:\weblogs"))
     _put(root, rf"{control}\Services\EventLog\Security", Val("File", 2, r"X:\ev\Security.evtx"))
     _put(root, r"ControlSet001\Control\ComputerName\ComputerName", Val("ComputerName", 1, "OLDNAME"))
-    return with_backslashes(write_hive(root, file_name="SYSTEM", written_ns=BORN))
+    return write_hive(root, file_name="SYSTEM", written_ns=BORN)
 
 
 def software() -> bytes:
