@@ -150,18 +150,15 @@ class EwfImage:
         return data
 
     def _decode(self, number: int) -> bytes:
-        at = number * self.chunk_size
         if number >= len(self._starts) or not self._ends[number]:
-            raise DamagedRangeError(f"media bytes from {at} lie in a segment that is missing")
+            raise DamagedRangeError("they lie in a segment that is missing")
         flagged, want = self._starts[number], self.chunk_length(number)
         start, length = flagged & ~_COMPRESSED, self._ends[number] - (flagged & ~_COMPRESSED)
         name = self.segments[self._owner[number]].path.name
         raw = self._read_raw(self._owner[number], start, min(length, 2 * self.chunk_size + 1024))
         data = _inflate(raw, self.chunk_size) if flagged & _COMPRESSED else _stored(raw, self.chunk_size)
         if data is None or len(data) < want:
-            raise DamagedRangeError(
-                f"chunk {number} fails its checksum at byte {start} of {name}, media bytes from {at}"
-            )
+            raise DamagedRangeError(f"chunk {number} fails its checksum at byte {start} of {name}")
         return data[:want]
 
     def _read_raw(self, index: int, offset: int, length: int) -> bytes:

@@ -83,7 +83,7 @@ class SplitMedia:
     def _piece(self, index: int, offset: int, length: int) -> bytes:
         file = self._files[index]
         if file is None:
-            raise OSError(f"media bytes from {offset} lie in a part that is missing")
+            raise OSError("they lie in a part that is missing")
         file.seek(offset - self._starts[index])
         return file.read(length)
 

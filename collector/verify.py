@@ -96,7 +96,15 @@ def _in_steps(image: Image, at: int, want: int, problems: list[str]) -> tuple[by
             part, why = b"", str(error)
         if len(part) < length:
             lost += length - len(part)
-            if len(problems) < _MAX_PROBLEMS:
-                problems.append(f"media bytes {at + n + len(part)}-{at + n + length}: {why}")
+            _tell(problems, at + n + len(part), at + n + length, why)
         out += part.ljust(length, b"\0")
     return bytes(out), lost
+
+
+def _tell(problems: list[str], start: int, end: int, why: str) -> None:
+    """A line for the lost bytes; one line for neighbours that are lost for the same reason."""
+    last = problems[-1] if problems else ""
+    if last.endswith(f"-{start}: {why}"):
+        problems[-1] = f"{last.removesuffix(f'-{start}: {why}')}-{end}: {why}"
+    elif len(problems) < _MAX_PROBLEMS:
+        problems.append(f"media bytes {start}-{end}: {why}")

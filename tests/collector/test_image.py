@@ -129,7 +129,9 @@ def test_a_missing_part_of_a_split_raw_image_is_a_hole(opened: Opener, foreign: 
     image = opened(tmp_path / "disk.001")
     assert image.media.read_at((2 << 19) + 512, 512) == data[(2 << 19) + 512 :][:512]
     assert any("disk.002" in p for p in image.problems)
-    assert verify_image(image).unreadable == 1 << 19
+    checked = verify_image(image)
+    assert checked.unreadable == 1 << 19
+    assert sum("they lie in a part" in p for p in checked.problems) == 1
 
 
 def test_acquisition_notes_are_read(opened: Opener, shared_dir: Path) -> None:
