@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Callable
 
 import pytest
 
@@ -69,13 +70,20 @@ def test_a_clean_server_is_not_accused(world: tuple[str, Judged]) -> None:
         judge.test_the_clean_server_is_not_accused(case)
 
 
-def test_files_and_times_come_back(world: tuple[str, Judged]) -> None:
-    """Deleted files, 100 ns digits and the ledger, by the tests of the published images."""
+@pytest.mark.parametrize(
+    "holds",
+    [
+        judge.test_each_deleted_file_is_recovered_or_reported_overwritten,
+        judge.test_hundred_nanoseconds_survive,
+        judge.test_the_ledger_balances,
+    ],
+    ids=["deleted files", "exact times", "ledger"],
+)
+def test_what_holds_for_the_published_images_holds(world: tuple[str, Judged], holds: Callable[[Judged], None]) -> None:
+    """Deleted files, 100 ns digits and the ledger, by the very tests of the published images."""
     again, judged = world
     try:
-        judge.test_each_deleted_file_is_recovered_or_reported_overwritten(judged)
-        judge.test_hundred_nanoseconds_survive(judged)
-        judge.test_the_ledger_balances(judged)
+        holds(judged)
     except AssertionError as error:
         error.add_note(again)
         raise
