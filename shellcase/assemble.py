@@ -9,25 +9,31 @@ from typing import Any, TypeVar
 import msgspec
 
 from shellcase import __version__, wording
+from shellcase.answers import answers
 from shellcase.case import Case
-from shellcase.cited import ROWS_PER_FINDING, cited_events, iso_of, local_of, parse_iso
+from shellcase.cited import ROWS_PER_FINDING, cited_events, iso_of, local_of
 from shellcase.detect import RuleRun
 from shellcase.exhibits import dump_traces, web_shells
+from shellcase.fold import hosts
+from shellcase.keytimes import key_times
 from shellcase.ledger import Entry, alarms, read_ledger
 from shellcase.link import Chain
+from shellcase.logs import log_coverage, window
 from shellcase.model import Finding, Item, merge_ledgers
 from shellcase.result import (
     CitedItem,
     Coverage,
     EvidenceRow,
     FindingView,
-    KeyTime,
     Result,
     SourceFacts,
     StoredHashes,
     Tested,
 )
+from shellcase.rooms import RULES
+from shellcase.rulebook import load as load_rules
 from shellcase.timeline import Timeline
+from shellcase.verdict import verdict
 from shellcase.zones import Zone, iso, local
 
 T = TypeVar("T")
@@ -61,29 +67,33 @@ def assemble(case: Case) -> Result:
     with closing(Timeline.connect(case.timeline_folder())) as timeline:
         views = _views(timeline, found.findings, zone)
         shells = web_shells(timeline, found.findings, zone)
-        dumps = dump_traces(timeline, found.findings, zone)
+        dumps = dump_traces(timeline, [v.finding for v in views if not v.under], zone)
+        times = key_times(timeline, found.findings, zone)
+        logs = log_coverage(timeline)
+        asked = answers(timeline, found.findings, source.host, logs)
         count = int(timeline.query("SELECT count(*) AS n FROM timeline").column("n")[0].as_py())
     coverage = _coverage(entries)
-    key_times = _key_times(found.findings, zone)
     return Result(
         version=__version__,
         case=case.meta,
         source=source,
         verification=_read(case, "evidence/verification.json", StoredHashes) or StoredHashes(verdict="not verified"),
         analysis_digest=case.analysis_digest(),
-        verdict=wording.verdict(found.findings, coverage, source.host.name),
-        key_times=key_times,
+        verdict=verdict(found.findings, source.host.name, window(logs)),
+        key_times=times,
         findings=views,
         chains=_chains(found),
         shells=shells,
         dumps=dumps,
+        answers=asked,
         coverage=coverage,
+        logs=logs,
         cited=_cited(found.findings, items),
         not_collected=missing[:_MISSING_SHOWN],
         not_collected_count=len(missing),
         item_count=len(items),
         event_count=count,
-        tested=tuple(_tested(t) for t in found.tested),
+        tested=_all_tested(found.tested),
         alarms=tuple(alarms(entries, ())),
         limits=wording.limits(source.host, coverage),
     )
@@ -92,9 +102,15 @@ def assemble(case: Case) -> Result:
 _OUTCOMES = {"ran": "ran over the records of the case", "not_tested": "not tested", "failed": "could not run"}
 
 
-def _tested(run: RuleRun) -> Tested:
+def _all_tested(runs: Sequence[RuleRun]) -> tuple[Tested, ...]:
+    titles = {r.id: r.title for r in load_rules(RULES).rules}
+    return tuple(_tested(run, titles.get(run.rule, "")) for run in runs)
+
+
+def _tested(run: RuleRun, title: str) -> Tested:
     reason = f": {run.reason}" if run.reason else ""
-    return Tested(rule=run.rule, outcome=_OUTCOMES[run.state] + reason, findings=run.findings, events=run.events)
+    outcome = _OUTCOMES[run.state] + reason
+    return Tested(rule=run.rule, title=title, outcome=outcome, findings=run.findings, events=run.events)
 
 
 def _chains(found: FindingsFile) -> tuple[Chain, ...]:
@@ -128,11 +144,14 @@ def _source(case: Case) -> SourceFacts:
 def _views(timeline: Timeline, findings: Sequence[Finding], zone: Zone | None) -> tuple[FindingView, ...]:
     wanted = sorted({e for f in findings for e in f.events[:ROWS_PER_FINDING]})
     events = {r["event_id"]: r for r in cited_events(timeline, wanted)}
+    under = hosts(findings)
     return tuple(
         FindingView(
             finding=f,
             first_local=local_of(f.first, zone),
             rows=tuple(_row(events[e], zone) for e in f.events[:ROWS_PER_FINDING] if e in events),
+            under=under.get(f.number, ""),
+            also=tuple(g for g in findings if under.get(g.number) == f.number),
         )
         for f in findings
     )
@@ -150,41 +169,6 @@ def _row(event: dict[str, Any], zone: Zone | None) -> EvidenceRow:
         length=event["length"],
         state=event["state"],
     )
-
-
-def _key_times(findings: Sequence[Finding], zone: Zone | None) -> tuple[KeyTime, ...]:
-    rows: list[KeyTime] = []
-    for label, rules, claims in wording.KEY_TIMES:
-        hits = sorted(
-            (f for f in findings if f.rule in rules and f.claim in claims and f.first),
-            key=lambda f: (f.first or "", f.number),
-        )
-        if hits:
-            first = hits[0]
-            same = tuple(f.number for f in hits if f.first == first.first)
-            rows.append(
-                KeyTime(
-                    label=label,
-                    time=first.first or "",
-                    local=local_of(first.first, zone),
-                    findings=same,
-                    strength=first.strength,
-                )
-            )
-    rows.sort(key=lambda k: parse_iso(k.time))
-    strong = [f for f in findings if f.claim in ("confirmed", "suspicious") and f.last]
-    if strong:
-        last = max(strong, key=lambda f: (parse_iso(f.last or ""), f.number))
-        rows.append(
-            KeyTime(
-                label="Last recorded event of a finding",
-                time=last.last or "",
-                local=local_of(last.last, zone),
-                findings=(last.number,),
-                strength=last.strength,
-            )
-        )
-    return tuple(rows)
 
 
 # -- coverage and citations -------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import msgspec
 
 from shellcase.cited import NS, ROWS_PER_FINDING, cited_events, iso_of
 from shellcase.model import Finding
-from shellcase.result import DumpTrace, Shell
+from shellcase.result import DumpTrace, NamedFile, Shell
 from shellcase.timeline import Timeline
 from shellcase.zones import Zone, iso, local
 
@@ -50,6 +51,10 @@ SELECT file_path, state, min({NS}) AS ns FROM timeline
 WHERE kind = 'ntfs.mft.entry' AND data->>'$.set' = 'FN' AND act LIKE '%B' AND lower(file_path) LIKE ? ESCAPE '!'
 GROUP BY file_path, state ORDER BY state <> 'live', file_path
 """  # noqa: S608
+_CHANGED = f"""
+SELECT max({NS}) AS ns FROM timeline WHERE kind = 'ntfs.mft.entry' AND data->>'$.set' = 'SI' AND act LIKE 'M%'
+  AND lower(file_path) LIKE ? ESCAPE '!'
+"""  # noqa: S608
 _USE = f"""
 SELECT count(*) AS n, count(*) FILTER (http_status = 200) AS ok, min({NS}) FILTER (http_status = 200) AS first,
        max({NS}) FILTER (http_status = 200) AS last,
@@ -69,6 +74,8 @@ def _shell(timeline: Timeline, name: str, cited: list[Finding], zone: Zone | Non
     use = _first(timeline, _USE, f"%/{safe}")
     compiled = _first(timeline, _COMPILED, f"%/{safe}")
     born_ns = born.get("ns")
+    shipped = any(f.rule == "FS-02" for f in cited)  # its birth is that of the original; the change is what counts
+    changed_ns = _first(timeline, _CHANGED, f"%\\{safe}").get("ns") if shipped else None
     return Shell(
         path=page.get("file_path") or born.get("file_path") or f"(file not found) {name}",
         state=page.get("state") or born.get("state") or "absent",
@@ -76,6 +83,8 @@ def _shell(timeline: Timeline, name: str, cited: list[Finding], zone: Zone | Non
         size=str(page.get("size") or ""),
         born="" if born_ns is None else iso(born_ns),
         born_local="" if born_ns is None else local(born_ns, zone),
+        changed="" if changed_ns is None else iso(changed_ns),
+        changed_local="" if changed_ns is None else local(changed_ns, zone),
         sinks=_joined(page.get("sinks")),
         keys=_joined(page.get("keys")),
         requests=int(use.get("n") or 0),
@@ -101,26 +110,52 @@ _DUMP_RULES = ("LD-01", "LD-02", "SE-02", "SY-01", "SY-02")
 
 
 def dump_traces(timeline: Timeline, findings: Sequence[Finding], zone: Zone | None) -> tuple[DumpTrace, ...]:
-    """One row per trace; of the many file-system records of one file only the earliest."""
-    traces: dict[tuple[str, ...], DumpTrace] = {}
-    for finding in findings:
-        if finding.rule not in _DUMP_RULES or finding.claim == "context":
-            continue
-        for event in cited_events(timeline, finding.events[:ROWS_PER_FINDING]):
-            of_file = event["kind"].startswith("ntfs.")
-            key = (event["file_path"] or "", "file system") if of_file else (event["event_id"],)
-            trace = DumpTrace(
-                time=iso_of(event),
-                local="" if event["ns"] is None else local(event["ns"], zone),
-                what=event["subject"],
-                file=event["file_path"] or event["path"],
-                state=event["state"],
-                finding=finding.number,
-            )
-            if key not in traces or _trace_order(trace) < _trace_order(traces[key]):
-                traces[key] = trace
-    return tuple(sorted(traces.values(), key=_trace_order))
+    """One row per finding of the dump rules, with the state of the files that its records name."""
+    dumps = [f for f in findings if f.rule in _DUMP_RULES and f.claim != "context"]
+    rows = [_trace(timeline, f, zone) for f in dumps]
+    return tuple(sorted(rows, key=lambda t: (t.time or "9", t.finding)))
 
 
-def _trace_order(trace: DumpTrace) -> tuple[str, ...]:
-    return (trace.time or "9", trace.finding, trace.file, trace.what)
+def _trace(timeline: Timeline, finding: Finding, zone: Zone | None) -> DumpTrace:
+    events = cited_events(timeline, finding.events[:ROWS_PER_FINDING])
+    first = events[0]
+    return DumpTrace(
+        time=iso_of(first),
+        local="" if first["ns"] is None else local(first["ns"], zone),
+        title=finding.title,
+        what=first["subject"],
+        more=finding.event_count - 1,
+        files=_named_files(timeline, events),
+        recorded_in=tuple(sorted({e["path"] for e in events})),
+        claim=finding.claim,
+        finding=finding.number,
+    )
+
+
+_DUMP_NAME = r"""(?i)[a-z]:\\[^"<>|,;:*?\r\n]+?\.(?:dmp|mdmp)\b"""
+_STATE = """
+SELECT min(file_path) AS path,
+  bool_or((kind = 'ntfs.mft.entry' OR kind = 'memory.dump') AND state = 'live') AS live,
+  bool_or(state <> 'live' OR (kind = 'ntfs.usn.record' AND act = 'deleted')) AS gone,
+  bool_or(kind = 'memory.dump') AS read
+FROM timeline WHERE kind IN ('ntfs.mft.entry', 'ntfs.usn.record', 'memory.dump') AND lower(file_path) = ?
+"""
+
+
+def _named_files(timeline: Timeline, events: Sequence[dict[str, Any]]) -> tuple[NamedFile, ...]:
+    """Dump files that the records name; a log's own state says nothing of the file it names."""
+    named: dict[str, str] = {}
+    for event in events:
+        texts = (event["file_path"], event["command"])
+        for name in (n for text in texts if text for n in re.findall(_DUMP_NAME, text)):
+            named.setdefault(name.lower(), name)
+    return tuple(NamedFile(path=name, state=_state(timeline, low)) for low, name in sorted(named.items()))
+
+
+def _state(timeline: Timeline, path: str) -> str:
+    row = _first(timeline, _STATE, path)
+    if row.get("live"):
+        return "on the disk, structure read" if row["read"] else "on the disk"
+    if row.get("gone"):
+        return "deleted, recovered" if row["read"] else "deleted, content not recovered"
+    return "seen in file records only" if row.get("path") else "no file record"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -18,6 +19,7 @@ from shellcase.assemble import assemble
 from shellcase.case import Case
 from shellcase.cited import parse_iso
 from shellcase.clean import plain
+from shellcase.logs import drawn
 from shellcase.result import FindingView, Result, encode
 from shellcase.rooms import TEMPLATES
 from shellcase.zones import utc
@@ -60,6 +62,9 @@ def _environment() -> Environment:
     )
     environment.filters["u"] = untrusted
     environment.filters["code"] = disarmed
+    environment.filters["limit_words"] = wording.limit_in_words
+    environment.filters["lane"] = svg.lane_of
+    environment.filters["moment"] = moment
     environment.filters["n"] = lambda number: f"{number:,}".replace(",", "\u202f")
     environment.filters["hash"] = lambda text: Markup("<wbr>").join(text[i : i + 8] for i in range(0, len(text), 8))
     return environment
@@ -80,15 +85,24 @@ def disarmed(text: str, limit: int = 400) -> Markup:
     )
 
 
+_EPOCH = re.compile("1[0-9]{9}")
+
+
+def moment(text: str) -> str:
+    """A field of a container that counts seconds since 1970, with the time it means; any other text as it is."""
+    return f"{utc(int(text) * 10**9):%Y-%m-%dT%H:%M:%SZ} (stored as {text})" if _EPOCH.fullmatch(text) else text
+
+
 def _picture(result: Result) -> str:
-    marks = [_mark(v) for v in result.findings if v.finding.claim in _DRAWN and v.finding.first]
-    bands = [
-        svg.Band(c.parser, parse_iso(c.first), parse_iso(c.last))
-        for c in result.coverage
-        if c.first and c.last and c.parser in wording.LOGS
-    ]
+    marks = _marks(result)
+    bands = [svg.Band(name, tuple((parse_iso(a), parse_iso(b)) for a, b in runs)) for name, runs in drawn(result.logs)]
     names = {t: f"{utc(t):%Y-%m-%d}" for t in svg.ticks(marks)}
     return svg.timeline(marks, bands, names)
+
+
+def _marks(result: Result) -> list[svg.Mark]:
+    """Findings that are drawn: with a time, not mere context, not listed under another."""
+    return [_mark(v) for v in result.findings if v.finding.claim in _DRAWN and v.finding.first and not v.under]
 
 
 def _mark(view: FindingView) -> svg.Mark:

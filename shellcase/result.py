@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from shellcase.case import CaseMeta
 from shellcase.link import Chain
-from shellcase.model import Finding, HostFacts, Missing
+from shellcase.model import Claim, Finding, HostFacts, Missing
 
 
 class StoredHashes(Struct, frozen=True, kw_only=True):
@@ -49,11 +49,13 @@ class EvidenceRow(Struct, frozen=True, kw_only=True):
 
 
 class FindingView(Struct, frozen=True, kw_only=True):
-    """A finding and the first of its events."""
+    """A finding and the first of its events. `under`: number of the finding that says the same of these records."""
 
     finding: Finding
     first_local: str
     rows: tuple[EvidenceRow, ...]
+    under: str = ""
+    also: tuple[Finding, ...] = ()
 
 
 class KeyTime(Struct, frozen=True, kw_only=True):
@@ -64,6 +66,7 @@ class KeyTime(Struct, frozen=True, kw_only=True):
     local: str
     findings: tuple[str, ...]
     strength: str
+    claim: Claim
 
 
 class Shell(Struct, frozen=True, kw_only=True):
@@ -75,6 +78,8 @@ class Shell(Struct, frozen=True, kw_only=True):
     size: str
     born: str
     born_local: str
+    changed: str
+    changed_local: str
     sinks: str
     keys: str
     requests: int
@@ -86,14 +91,24 @@ class Shell(Struct, frozen=True, kw_only=True):
     findings: tuple[str, ...]
 
 
+class NamedFile(Struct, frozen=True, kw_only=True):
+    """A file that a trace names, and what the file system holds of it when the image was made."""
+
+    path: str
+    state: str
+
+
 class DumpTrace(Struct, frozen=True, kw_only=True):
-    """One trace of LSASS memory being written to a file."""
+    """One finding about LSASS memory: its first record, the files named, the artefacts that hold the records."""
 
     time: str
     local: str
+    title: str
     what: str
-    file: str
-    state: str
+    more: int
+    files: tuple[NamedFile, ...]
+    recorded_in: tuple[str, ...]
+    claim: Claim
     finding: str
 
 
@@ -112,6 +127,28 @@ class Coverage(Struct, frozen=True, kw_only=True):
     issues: int
 
 
+class LogCover(Struct, frozen=True, kw_only=True):
+    """What one log covers. `runs`: stretches of days that all have records, as (first, last) times."""
+
+    family: str
+    log: str
+    records: int
+    first: str
+    last: str
+    days: int
+    span_days: int
+    runs: tuple[tuple[str, str], ...]
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """One line of the question sheet for an insurer."""
+
+    question: str
+    answer: str
+    status: str
+    findings: tuple[str, ...] = ()
+
+
 class CitedItem(Struct, frozen=True, kw_only=True):
     """An artefact that a finding cites."""
 
@@ -127,17 +164,27 @@ class Tested(Struct, frozen=True, kw_only=True):
     """What became of one rule."""
 
     rule: str
+    title: str
     outcome: str
     findings: int
     events: int
 
 
+class Point(Struct, frozen=True, kw_only=True):
+    """One line under the answer, worded by the strongest claim among its findings."""
+
+    text: str
+    claim: Claim
+    findings: tuple[str, ...]
+
+
 class Verdict(Struct, frozen=True, kw_only=True):
-    """The answer on page one: `level` is shown, attempted, traces or none; `text` is one sentence."""
+    """The answer on page one: `level` is shown, attempted, traces or none; `window` says what the logs cover."""
 
     level: str
     text: str
-    points: tuple[str, ...]
+    window: str
+    points: tuple[Point, ...]
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -155,7 +202,9 @@ class Result(Struct, frozen=True, kw_only=True):
     chains: tuple[Chain, ...]
     shells: tuple[Shell, ...]
     dumps: tuple[DumpTrace, ...]
+    answers: tuple[Answer, ...]
     coverage: tuple[Coverage, ...]
+    logs: tuple[LogCover, ...]
     cited: tuple[CitedItem, ...]
     not_collected: tuple[Missing, ...]
     not_collected_count: int
@@ -168,4 +217,7 @@ class Result(Struct, frozen=True, kw_only=True):
 
 def encode(result: Result) -> bytes:
     """result.json: sorted keys, readable."""
-    return msgspec.json.format(msgspec.json.encode(msgspec.to_builtins(result, str_keys=True), order="sorted"), indent=1) + b"\n"
+    return (
+        msgspec.json.format(msgspec.json.encode(msgspec.to_builtins(result, str_keys=True), order="sorted"), indent=1)
+        + b"\n"
+    )

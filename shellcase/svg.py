@@ -41,11 +41,10 @@ class Mark(Struct, frozen=True):
 
 
 class Band(Struct, frozen=True):
-    """What one log family covers."""
+    """What a log covers: stretches of time that hold records."""
 
     name: str
-    first: int
-    last: int
+    spans: tuple[tuple[int, int], ...]
 
 
 def lane_of(attack: Sequence[str]) -> str:
@@ -155,8 +154,10 @@ def _bands(bands: Sequence[Band], axis: _Axis, y: int) -> tuple[list[str], int]:
         y += 20
         out.append(f'<text x="8" y="{y}" class="small">{escape(band.name)}</text>')
         out.append(f'<rect x="{_LEFT}" y="{y - 10}" width="{right - _LEFT:.1f}" height="12" class="gap"/>')
-        if band.last >= axis.low and band.first <= axis.high:
-            low, high = axis.x(band.first), axis.x(band.last)
+        for first, last in band.spans:
+            if last < axis.low or first > axis.high:
+                continue
+            low, high = axis.x(first), axis.x(last)
             out.append(
                 f'<rect x="{low:.1f}" y="{y - 10}" width="{max(2.0, high - low):.1f}" height="12" class="cover"/>'
             )
@@ -172,7 +173,7 @@ def _frame(axis: _Axis, height: int, body: Sequence[str], day_name: dict[int, st
     return (
         f'<svg role="img" aria-labelledby="tl-t tl-d" viewBox="0 0 {_WIDTH} {height}" class="timeline">'
         '<title id="tl-t">Findings by ATT&amp;CK tactic over time (UTC)</title>'
-        '<desc id="tl-d">Each mark is a finding; the same data stand in the table of key times.</desc>'
+        '<desc id="tl-d">Each mark is a finding; the same data stand in the table below the figure.</desc>'
         '<defs><pattern id="tl-gap" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
         f'<path d="M0 0V6" class="hatch"/></pattern></defs>{grid}{"".join(body)}</svg>'
     )
