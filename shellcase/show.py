@@ -86,6 +86,9 @@ def _bytes_of(case: Case, artifact_id: str, offset: int | None, length: int | No
     with open_object(case.evidence, item) as fh:
         fh.seek(offset)
         raw = fh.read(length)
+    if item.stored_as == "skeleton":
+        yield f"{'note':>17}  only the dump's structure was kept: its memory reads as zeros here, so the hash of these"
+        yield f"{'':>17}  bytes is not that of the artefact, which was taken from the whole file"
     yield f"{'bytes':>17}  {offset} to {offset + length} of the artefact, sha256 {hashlib.sha256(raw).hexdigest()}"
     yield from _hexdump(raw[:_SHOWN], offset)
     if len(raw) > _SHOWN:
