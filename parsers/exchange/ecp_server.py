@@ -97,6 +97,7 @@ LOG = TextLog(
     bare=b"TimeStamp,",
     pivots=("command", "url"),
     fill=_fill,
+    usual=("TimeStamp", "ServerName", "EventId", "EventData"),
 )
 PARSER = Parser(
     name="exchange.ecp",

@@ -43,6 +43,12 @@ _STATUS = re.compile(r"\d{1,5}", re.ASCII)
 _FORGED = "ServerInfo~"
 _PIVOTS = ("user", "src_ip", "url", "http_method", "http_status", "user_agent")
 _SUBJECT = 300
+_USUAL = (
+    "DateTime", "RequestId", "MajorVersion", "MinorVersion", "BuildVersion", "RevisionVersion", "ClientRequestId",
+    "Protocol", "UrlHost", "UrlStem", "ProtocolAction", "AuthenticationType", "IsAuthenticated", "AuthenticatedUser",
+    "Organization", "AnchorMailbox", "UserAgent", "ClientIpAddress", "ServerHostName", "HttpStatus", "BackEndStatus",
+    "ErrorCode", "Method",
+)  # fmt: skip
 
 
 def _fill(data: Data) -> Filled:
@@ -171,6 +177,7 @@ LOG = TextLog(
     pivots=_PIVOTS,
     fill=_fill,
     plain=_plain,
+    usual=_USUAL,
 )
 PARSER = Parser(
     name="exchange.httpproxy",

@@ -29,6 +29,7 @@ _BASE = ("ts", "ts_ns", "ts_text", "ts_resolution_ns", "offset", "length", "loca
 RAW_FIELDS: Mapping[str, str] = {
     "raw": "the whole row when it does not fit its header",
     "truncated": "true when the row ends before its last column; the columns it has are given",
+    "columns": "`assumed` when no header stands before the row: its first cells are named as in every known build",
 }
 
 Data = dict[str, str | bool]
@@ -50,7 +51,10 @@ _FEW = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextLog:
-    """One kind of text log. `bare` is how its line of column names begins when it has no `#Fields:`."""
+    """One kind of text log. `bare` is how its line of column names begins when it has no `#Fields:`.
+
+    `usual` are the first columns of every known build, for rows whose header is lost.
+    """
 
     kind: str
     act: str
@@ -60,6 +64,7 @@ class TextLog:
     pivots: tuple[str, ...]
     fill: Callable[[Data], Filled]
     plain: Plain | None = None
+    usual: tuple[str, ...] = ()
 
     def parse(self, job: Job) -> Iterator[ParserOutput]:
         """One event for every row, an issue for every strange one, one ledger."""
@@ -170,7 +175,7 @@ def _add(log: TextLog, block: Block, state: _State, first: int, last: int, found
     start, end = block.line(first), block.line(last)
     fits = _fits(log, state.fields, found)
     named: Data = dict(zip(state.fields, found or (), strict=False))
-    data = named if fits else _misfit(start, state.fields, named, found)
+    data = named if fits else _misfit(start, state.fields, named, found) | _assumed(log, state.fields, found)
     filled = log.fill(data) if log.time in data else _raw(data)
     text = str(data.get(log.time) or decode(start.raw[:40]).partition(",")[0])
     stamp = iso_ns(text)
@@ -189,6 +194,13 @@ def _misfit(line: Line, fields: tuple[str, ...], named: Data, found: list[str] |
     if found is None or not 1 < len(found) <= len(fields):
         return raw
     return {**named, **raw, **({"truncated": True} if len(found) < len(fields) else {})}
+
+
+def _assumed(log: TextLog, fields: tuple[str, ...], found: list[str] | None) -> Data:
+    """The first cells of a row without header, where there are enough and the first one is a time."""
+    if fields or found is None or not log.usual or len(found) < len(log.usual) or iso_ns(found[0]) is None:
+        return {}
+    return {**dict(zip(log.usual, found, strict=False)), "columns": "assumed"}
 
 
 def _raw(data: Data) -> Filled:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -17,6 +17,10 @@ CAFE = re.compile(r"cafeReqId=(?P<id>[^;&]+)")
 ZONE, ZONE_DAY = "UTC by format", "UTC by format, day from #Date"
 _START = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?: |$)", re.ASCII)
 _SUBJECT = 300
+_DEFAULT = (
+    "date", "time", "s-ip", "cs-method", "cs-uri-stem", "cs-uri-query", "s-port", "cs-username", "c-ip",
+    "cs(User-Agent)", "cs(Referer)", "sc-status", "sc-substatus", "sc-win32-status", "time-taken",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,15 @@ def read_row(line: Line, fields: Sequence[str], day: str, site: str) -> IisRow |
     _add_keys(named, site)
     text = f"{date} {named['time']}"
     return IisRow(line, start + clock, text, ZONE if "date" in named else ZONE_DAY, named)
+
+
+def assumed_row(line: Line, site: str) -> IisRow | None:
+    """A line whose header is lost, where each word has the form of the field that IIS logs there by default."""
+    words = decode(line.raw).split(" ")
+    if len(words) != len(_DEFAULT) or not words[4].startswith("/"):
+        return None
+    row = read_row(line, _DEFAULT, "", site)
+    return replace(row, values={**row.values, "columns": "assumed"}) if row else None
 
 
 def _add_keys(named: dict[str, str | bool], site: str) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from parsers import lines
 from parsers.account import Account
 from parsers.iis.plain import plain_batch
-from parsers.iis.row import IisRow, raw_row, read_row
+from parsers.iis.row import IisRow, assumed_row, raw_row, read_row
 from parsers.lines import Block, Bools
 from parsers.rows import ROWS_PER_BATCH, Rows
 from shellcase.model import Issue, Job, Kind, Parser, ParserOutput
@@ -30,6 +30,7 @@ _FIELDS: Mapping[str, str] = {
     "site": "the site's log folder, W3SVC1; absent when the path has none",
     "cafeReqId": "the front end's request id out of cs-uri-query; equals RequestId of the HttpProxy log",
     "repaired": "true when spaces inside fields were put back by the forms of the other fields",
+    "columns": "`assumed` when no header stands before the line: it fits the fields IIS logs by default",
     "raw": "the whole line when it fits no grammar",
 }
 
@@ -109,8 +110,9 @@ def _read_part(block: Block, part: Bools, names: Headers, number: int, account: 
         line = block.line(index)
         row = read_row(line, names.fields, names.day, names.site)
         if row is None:
-            row = raw_row(line, names.site)
-            account.raw_lines += 1
+            row = None if names.fields else assumed_row(line, names.site)
+            account.raw_lines += row is None
+            row = row or raw_row(line, names.site)
             yield _odd(line, names)
         rows.add(row.cells(number + index + 1))
         account.parsed += 1
@@ -124,7 +126,7 @@ def _odd(line: lines.Line, names: Headers) -> Issue:
     found = line.raw.count(b" ") + 1
     return Issue(
         grade="odd",
-        what="line fits no grammar, kept as raw text",
+        what="line fits no grammar, kept as raw text" if names.fields else "line without a header before it",
         offset=line.offset,
         length=line.length,
         expected=f"{len(names.fields)} fields" if names.fields else "a #Fields header before it",

@@ -101,6 +101,31 @@ def test_a_row_cut_off_at_the_end_keeps_the_columns_it_has(tmp_path: Path) -> No
     assert (said.ledger.found, said.ledger.raw_lines) == (1, 1)
 
 
+def test_rows_whose_header_is_lost_keep_the_columns_of_every_build(tmp_path: Path) -> None:
+    """The first cluster of a log is gone: anchor, client and answer are still told, and so is the loss."""
+    cells = [
+        "2021-03-03T06:49:42.162Z",
+        "id-1",
+        "15",
+        "1",
+        "2106",
+        "2",
+        "",
+        "Ecp",
+        "h",
+        "/ecp/y.js",
+        "",
+        "FBA",
+        "false",
+    ]
+    cells += ["", "", "ServerInfo~a]@ex01:444/x?#", "UA", "86.105.18.116", "EX01", "241", "241", "", "POST", "Proxy"]
+    said = read(httpproxy.PARSER, ",".join(cells) + "\r\n", tmp_path)
+    assert (said.rows[0]["http_status"], said.rows[0]["src_ip"]) == (241, "86.105.18.116")
+    assert data(said.rows[0])["AnchorMailbox"] == "ServerInfo~a]@ex01:444/x?#"
+    assert data(said.rows[0])["columns"] == "assumed"
+    assert [issue.grade for issue in said.issues] == ["odd"]
+
+
 def test_columns_go_by_the_header_in_force(tmp_path: Path) -> None:
     """A service restart after an update writes another header into the same file; a bare one counts as well."""
     later = "#Fields: DateTime,HttpStatus,UrlStem\r\n2021-03-03T07:00:00.000Z,200,/owa/\r\n"

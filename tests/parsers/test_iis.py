@@ -90,6 +90,15 @@ def test_a_line_that_fits_nothing_is_kept_as_it_is(tmp_path: Path) -> None:
     assert [issue.grade for issue in said.issues] == ["odd", "odd"]
 
 
+def test_lines_whose_header_is_lost_are_read_as_iis_writes_by_default(tmp_path: Path) -> None:
+    """The first cluster of a log is gone: the requests in the rest are still requests, and the loss is said."""
+    said = read(b"2021-03-03 06:49:42 10.0.0.5 POST /a.aspx x=1 443 - 86.105.18.116 UA - 200 0 0 31\r\n", tmp_path)
+    row = said.rows[0]
+    assert (row["url"], row["src_ip"], row["http_status"]) == ("/a.aspx?x=1", "86.105.18.116", 200)
+    assert json.loads(str(row["data"]))["columns"] == "assumed"
+    assert [issue.grade for issue in said.issues] == ["odd"]
+
+
 def test_a_date_no_clock_shows_is_no_date(tmp_path: Path) -> None:
     said = read((HEAD + PLAIN.replace("2021", "9999", 1) + "\r\n" + PLAIN + "\r\n").encode(), tmp_path)
     assert sorted(bool(row["ts"]) for row in said.rows) == [False, True]
