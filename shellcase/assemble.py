@@ -13,6 +13,7 @@ from shellcase.answers import answers
 from shellcase.case import Case
 from shellcase.cited import ROWS_PER_FINDING, cited_events, iso_of, local_of
 from shellcase.detect import RuleRun
+from shellcase.errors import UsageError
 from shellcase.exhibits import dump_traces, web_shells
 from shellcase.fold import hosts
 from shellcase.keytimes import key_times
@@ -57,7 +58,12 @@ def read_findings(case: Case) -> FindingsFile:
 
 
 def assemble(case: Case) -> Result:
-    """Build the result document of a case that was collected, parsed and searched."""
+    """Build the result document of a case that was collected, parsed and searched.
+
+    UsageError for a case that was not searched yet: a page without findings would read as a clean bill.
+    """
+    if not (case.work / "findings.json").exists():
+        raise UsageError("the case was not searched yet", str(case.root), "run `shellcase detect` first")
     found = read_findings(case)
     source = _source(case)
     entries = read_ledger(case)
@@ -79,7 +85,7 @@ def assemble(case: Case) -> Result:
         source=source,
         verification=_read(case, "evidence/verification.json", StoredHashes) or StoredHashes(verdict="not verified"),
         analysis_digest=case.analysis_digest(),
-        verdict=verdict(found.findings, source.host.name, window(logs)),
+        verdict=verdict(found.findings, found.tested, source.host.name, window(logs)),
         key_times=times,
         findings=views,
         chains=_chains(found),

@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from collector.definitions import load as load_definitions
 from shellcase import __version__
 from shellcase import run as runs
 from shellcase.case import Case, CaseMeta
 from shellcase.clean import plain
 from shellcase.errors import OK, USAGE, Interrupted, ShellcaseError, UsageError
-from shellcase.export import export
 from shellcase.failures import of_the_system, say
 from shellcase.options import (
     AsJson,
@@ -24,6 +23,7 @@ from shellcase.options import (
     CaseDir,
     Clobber,
     Dumps,
+    EventArg,
     Examiner,
     Jobs,
     Number,
@@ -35,11 +35,11 @@ from shellcase.options import (
     Title,
     Verify,
 )
+from shellcase.output import period, print_lines, write_events
 from shellcase.parsing import usable_cores
 from shellcase.progress import Display
 from shellcase.rooms import DEMO
 from shellcase.show import case_summary, describe_event, image_summary
-from shellcase.timeline import Timeline
 
 app = typer.Typer(
     name="shellcase",
@@ -80,6 +80,7 @@ def _work(
     """Open or make the case, take the steps, say what came of it."""
     if options["verify"] not in {"none", "full"}:
         raise UsageError(f"--verify {options['verify']} is unknown", todo="use none or full")
+    load_definitions().chosen(meta.profile)  # an unknown profile is refused before anything is written
     options["jobs"] = options["jobs"] or usable_cores()
     case, image = runs.open_case(case_dir, meta, tuple(sources), clobber=clobber)
     with Display(quiet=quiet) as display:
@@ -223,26 +224,14 @@ def timeline_command(
 ) -> int:
     """Filter the timeline and write it out."""
     case = Case.look(case_dir)
-    parts = [f"({where})"]
-    parts += [f"ts {sign} TIMESTAMPTZ '{runs.instant(text)}'" for sign, text in ((">=", since), ("<=", until)) if text]
-    with closing(Timeline.connect(case.timeline_folder())) as timeline:
-        if output is None:
-            export(timeline, fmt, " AND ".join(parts), sys.stdout.buffer)
-            return OK
-        if output.exists():
-            raise UsageError("the output file exists already", str(output), "choose another name")
-        with output.open("wb") as out:
-            count = export(timeline, fmt, " AND ".join(parts), out)
-        typer.echo(f"{count} events → {plain(str(output))}", err=True)
-    return OK
+    parts = [f"({where})", *period(*(runs.instant(t) if t else "" for t in (since, until)))]
+    return write_events(case, " AND ".join(parts), fmt, output)
 
 
 @app.command("show")
-def show_command(case_dir: CaseArg, event_id: Annotated[str, typer.Argument(metavar="EVENT_ID")]) -> int:
+def show_command(case_dir: CaseArg, event_id: EventArg) -> int:
     """An event, the bytes it came from, and the hash of the artefact they lie in."""
-    for line in describe_event(Case.look(case_dir), event_id):
-        typer.echo(line)
-    return OK
+    return print_lines(describe_event(Case.look(case_dir), event_id))
 
 
 @app.command("demo")
@@ -266,17 +255,13 @@ def demo_command(
 @app.command("parsers")
 def parsers_command() -> int:
     """Every parser: name, version, what feeds it, what it yields."""
-    for line in runs.parser_lines():
-        typer.echo(line)
-    return OK
+    return print_lines(runs.parser_lines())
 
 
 @app.command("rules")
 def rules_command(rule_id: Annotated[str, typer.Argument(metavar="[RULE]", help="One rule in full.")] = "") -> int:
     """Every rule, or one explained."""
-    for line in runs.rule_lines(rule_id):
-        typer.echo(line)
-    return OK
+    return print_lines(runs.rule_lines(rule_id))
 
 
 def main() -> int:

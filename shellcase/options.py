@@ -12,6 +12,7 @@ CaseArg = Annotated[Path, typer.Argument(metavar="CASE", help="A case folder.")]
 SourceArg = Annotated[
     list[Path], typer.Argument(metavar="SOURCE...", help="The image: E01, raw, VMDK, VHD, VHDX, QCOW2.")
 ]
+EventArg = Annotated[str, typer.Argument(metavar="EVENT_ID", help="As the report and `shellcase timeline` print it.")]
 Number = Annotated[str, typer.Option("--case-number", help="As it shall stand in the report.")]
 Examiner = Annotated[str, typer.Option("--examiner", help="Who does the work.")]
 Title = Annotated[str, typer.Option("--title", help="Title of the report.")]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shellcase.detect import RuleRun
 from shellcase.model import Claim, Finding
 from shellcase.result import Point, Verdict
 
@@ -56,8 +57,8 @@ _POINTS: tuple[tuple[tuple[str, ...], str, str], ...] = (
 )
 
 
-def verdict(findings: Sequence[Finding], host: str, window: str) -> Verdict:
-    """The answer first: shown, traces, attempted or none. `window` says what the logs cover."""
+def verdict(findings: Sequence[Finding], tested: Sequence[RuleRun], host: str, window: str) -> Verdict:
+    """The answer first: shown, traces, attempted, none, or unknown. `window` says what the logs cover."""
     name = host or "this server"
     by_claim = {c: [f for f in findings if f.claim == c] for c in ("confirmed", "suspicious", "attempted", "context")}
     points = [*_graded(by_claim["confirmed"], by_claim["suspicious"])]
@@ -72,13 +73,24 @@ def verdict(findings: Sequence[Finding], host: str, window: str) -> Verdict:
             f"The records of {name} show attempts against its Exchange web service. "
             "No trace of a success was found in the sources examined."
         )
+    elif not any(run.state == "ran" for run in tested):
+        level = "unknown"
+        text = f"Nothing can be said about {name}: no rule could be tested on the records that were read."
     else:
         level = "none"
         text = f"No trace of the 2021 Exchange attacks was found on {name} in the sources examined."
     points += _rest(by_claim["attempted"], by_claim["context"])
     if level in ("attempted", "none"):
         window += " A success would have left records there, unless they were removed or had rolled over."
-    return Verdict(level=level, text=text, window=window, points=tuple(points))
+    return Verdict(level=level, text=text, window=window + _untested(tested), points=tuple(points))
+
+
+def _untested(tested: Sequence[RuleRun]) -> str:
+    """Not tested is not clean: say so on page one."""
+    idle = [run.rule for run in tested if run.state != "ran"]
+    return (
+        f" {len(idle)} of {len(tested)} rules could not be tested ({', '.join(idle)}); see section 12." if idle else ""
+    )
 
 
 def _shown(name: str, rules: set[str]) -> str:

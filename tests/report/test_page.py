@@ -108,10 +108,10 @@ def test_the_page_prints(ex01: Case, tmp_path: Path) -> None:
     assert pdf.read_bytes().count(b"/Type /Page\n") + pdf.read_bytes().count(b"/Type/Page") > 3
 
 
-def chromium(tmp_path: Path, flags: list[str], case: Case) -> subprocess.CompletedProcess[str]:
-    """Run the browser once on the report, without a network."""
+def chromium(tmp_path: Path, flags: list[str], opened: Case | Path) -> subprocess.CompletedProcess[str]:
+    """Run the browser once on a case's report or on another page, without a network."""
     quiet = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
     quiet += ["--disable-component-update", "--disable-sync", "--enable-logging=stderr", "--v=0", "--hide-scrollbars"]
-    page = (case.reports / "R1" / "examiner.html").resolve().as_uri()
-    command = ["chromium", *quiet, f"--user-data-dir={tmp_path / 'profile'}", *flags, page]
+    page = opened if isinstance(opened, Path) else opened.reports / "R1" / "examiner.html"
+    command = ["chromium", *quiet, f"--user-data-dir={tmp_path / 'profile'}", *flags, page.resolve().as_uri()]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
