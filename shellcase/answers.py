@@ -284,4 +284,4 @@ def _cover_of(known: _Known, log: str) -> str:
     if cover is None:
         return f" No record of the log {log} was read."
     days = f"records on {cover.days} of {cover.span_days} days"
-    return f" That log covers {cover.first[:10]} to {cover.last[:10]}, with {days}."
+    return f" The log {log} covers {cover.first[:10]} to {cover.last[:10]}, with {days}."

@@ -11,7 +11,7 @@ import msgspec
 from shellcase import __version__, wording
 from shellcase.answers import answers
 from shellcase.case import Case
-from shellcase.cited import ROWS_PER_FINDING, cited_events, iso_of, local_of
+from shellcase.cited import ROWS_PER_FINDING, cited_events, iso_of, local_of, shortest
 from shellcase.detect import RuleRun
 from shellcase.errors import UsageError
 from shellcase.exhibits import dump_traces, web_shells
@@ -35,7 +35,7 @@ from shellcase.rooms import RULES
 from shellcase.rulebook import load as load_rules
 from shellcase.timeline import Timeline
 from shellcase.verdict import verdict
-from shellcase.zones import Zone, iso, local
+from shellcase.zones import Zone, local
 
 T = TypeVar("T")
 _MISSING_SHOWN = 400
@@ -197,8 +197,8 @@ def _cover(name: str, members: list[Entry]) -> Coverage:
         failed=total.failed,
         recovered=total.recovered,
         raw_lines=total.raw_lines,
-        first="" if total.first_ns is None else iso(total.first_ns),
-        last="" if total.last_ns is None else iso(total.last_ns),
+        first="" if total.first_ns is None else shortest(total.first_ns),
+        last="" if total.last_ns is None else shortest(total.last_ns),
         issues=sum(m.issue_count for m in members),
     )
 

@@ -36,3 +36,8 @@ def parse_iso(text: str) -> int:
     whole, _, fraction = text.removesuffix("Z").partition(".")
     seconds = int(datetime.fromisoformat(whole + "+00:00").timestamp())
     return seconds * 10**9 + int((fraction + "000000000")[:9])
+
+
+def shortest(ns: int) -> str:
+    """ISO 8601 with no more digits than the instant needs (0, 3 or 7): for bounds whose precision is not kept."""
+    return iso(ns, next((unit for unit in (10**9, 10**6) if ns % unit == 0), 100))

@@ -9,10 +9,9 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
-from shellcase.cited import NS
+from shellcase.cited import NS, shortest
 from shellcase.result import LogCover
 from shellcase.timeline import Timeline
-from shellcase.zones import iso
 
 FAMILIES = {
     "exchange.httpproxy.request": "Front end (HttpProxy)",
@@ -56,11 +55,11 @@ def _cover(family: str, log: str, days: list[dict[str, Any]]) -> LogCover:
         family=family,
         log=log,
         records=sum(d["n"] for d in days),
-        first=iso(low),
-        last=iso(high),
+        first=shortest(low),
+        last=shortest(high),
         days=len({d["day"] for d in days}),
         span_days=high // _DAY_NS - low // _DAY_NS + 1,
-        runs=tuple((iso(a), iso(b)) for a, b in _runs(days)),
+        runs=tuple((shortest(a), shortest(b)) for a, b in _runs(days)),
     )
 
 
