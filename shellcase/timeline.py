@@ -107,7 +107,7 @@ def _select(where: str, order: str) -> str:
 def _open(folder: Path) -> duckdb.DuckDBPyConnection:
     offline = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
     con = duckdb.connect(":memory:", config={**offline, "threads": str(THREADS)})
-    con.execute("SET TimeZone = 'UTC'")
+    con.execute("SET GLOBAL TimeZone = 'UTC'")  # plain SET would not reach the cursors made of this connection
     folders = ", ".join(_quoted(f"{p.as_posix()}/") for p in (folder, folder.resolve()))
     con.execute(f"SET allowed_directories = [{folders}]")
     con.execute("SET enable_external_access = false")
@@ -257,7 +257,7 @@ def _write_parser(parser: str, shards: list[Path], out_dir: Path, source_id: str
 
 def _sorted_rows(parser: str, shards: list[Path], out_dir: Path, source_id: str) -> Iterator[pa.RecordBatch]:
     with duckdb.connect(":memory:", config={"threads": str(THREADS), "autoinstall_known_extensions": "false"}) as con:
-        con.execute("SET TimeZone = 'UTC'")
+        con.execute("SET GLOBAL TimeZone = 'UTC'")  # plain SET would not reach the cursors made of this connection
         con.execute(f"SET temp_directory = {_quoted((out_dir / '.sort').as_posix())}")
         con.execute("SET memory_limit = '2GB'")
         listed = ", ".join(_quoted(p.as_posix()) for p in shards)

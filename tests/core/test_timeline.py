@@ -170,3 +170,14 @@ def test_folders_with_quotes_in_their_names_work(tmp_path: Path) -> None:
     timeline = timeline_of([ExampleRow(kind="a")], tmp_path / "o'clock [x]")
     assert timeline.events().num_rows == 1
     timeline.close()
+
+
+def test_cursors_work_in_utc_wherever_the_machine_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Detection asks through a cursor of its own; the machine's zone must not shift its times."""
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
+    timeline = Timeline.connect(tmp_path)
+    try:
+        zone = timeline.connection.cursor().execute("SELECT current_setting('TimeZone')").fetchone()
+    finally:
+        timeline.close()
+    assert zone == ("UTC",)
