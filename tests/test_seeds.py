@@ -73,7 +73,7 @@ def test_a_clean_server_is_not_accused(world: tuple[str, Judged]) -> None:
 @pytest.mark.parametrize(
     "holds",
     [
-        judge.test_each_deleted_file_is_recovered_or_reported_overwritten,
+        judge.test_each_deleted_file_is_recovered_or_reported_gone,
         judge.test_hundred_nanoseconds_survive,
         judge.test_the_ledger_balances,
     ],

@@ -30,9 +30,9 @@ def filled(parts: list[Block]) -> list[Line]:
 def test_blocks_of_any_size_give_the_same_records(parts: list[bytes], size: int, tmp_path: Path) -> None:
     raw = b"".join(parts)
     whole = filled(list(blocks(job(raw, tmp_path))))
-    if max((line.length for line in raw_lines(raw)), default=0) < size - 2:
+    if max((line.length for line in raw_lines(raw)), default=0) < size - 2:  # a longer line is cut at the block's end
         assert filled(list(blocks(job(raw, tmp_path), size))) == whole
-    assert filled(list(whole_rows(blocks(job(raw, tmp_path), size)))) == filled(list(blocks(job(raw, tmp_path), size)))
+        assert filled(list(whole_rows(blocks(job(raw, tmp_path), size)))) == whole
 
 
 def raw_lines(raw: bytes) -> list[Line]:

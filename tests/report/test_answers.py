@@ -154,3 +154,9 @@ def test_a_reader_without_our_codes_understands_limits(ex01: Case) -> None:
     """INAC-EX and the like are words of the rules, not of a lawyer."""
     page = (ex01.reports / "R1" / "examiner.html").read_text(encoding="utf-8")
     assert not re.search(r"INCOMP|INAC-|MISINT", page)
+
+
+def test_traces_of_dumps_stand_in_order_of_time(result: Result) -> None:
+    """A time without a fraction would be sorted after the fractions of its own second."""
+    times = [parse_iso(d.time) for d in result.dumps if d.time]
+    assert times == sorted(times)
