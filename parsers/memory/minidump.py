@@ -237,7 +237,14 @@ def recognises(head: bytes, path: str) -> bool:
 PARSER = Parser(
     name="memory.dump",
     version=1,
-    definitions=("MemoryDumpFiles", "DeletedFiles", "StagedArchives"),
+    definitions=(
+        "MemoryDumpFiles",
+        "DeletedFiles",
+        "StagedArchives",
+        "DroppedScripts",
+        "WebRoots",
+        "ExchangeWebFolders",
+    ),
     yields=(
         Kind(
             name="memory.dump",

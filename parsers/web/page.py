@@ -160,7 +160,7 @@ _FEATURES = {
 PARSER = Parser(
     name="web.page",
     version=1,
-    definitions=("ExchangeWebFolders", "WebRoots", "DeletedFiles"),
+    definitions=("ExchangeWebFolders", "WebRoots", "DeletedFiles", "DroppedScripts"),
     yields=(
         Kind(name="web.page", fields=_FEATURES),
         Kind(
