@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from shellcase.cited import NS, ROWS_PER_FINDING, cited_events, iso_of
+from shellcase.cited import NS, ROWS_PER_FINDING, cited_events, iso_of, parse_iso
 from shellcase.model import Finding
 from shellcase.result import DumpTrace, NamedFile, Shell
 from shellcase.timeline import Timeline
@@ -25,7 +26,7 @@ def web_shells(timeline: Timeline, findings: Sequence[Finding], zone: Zone | Non
             for name in _page_names(timeline, finding):
                 pages.setdefault(name, []).append(finding)
     rows = [_shell(timeline, name, cited, zone) for name, cited in pages.items()]
-    return tuple(sorted(rows, key=lambda s: (s.born or "9", s.path)))
+    return tuple(sorted(rows, key=lambda s: (s.changed or s.born or "9", s.path)))
 
 
 _PAGE_SQL = """
@@ -113,7 +114,7 @@ def dump_traces(timeline: Timeline, findings: Sequence[Finding], zone: Zone | No
     """One row per finding of the dump rules, with the state of the files that its records name."""
     dumps = [f for f in findings if f.rule in _DUMP_RULES and f.claim != "context"]
     rows = [_trace(timeline, f, zone) for f in dumps]
-    return tuple(sorted(rows, key=lambda t: (t.time or "9", t.finding)))
+    return tuple(sorted(rows, key=lambda t: (parse_iso(t.time) if t.time else sys.maxsize, t.finding)))
 
 
 def _trace(timeline: Timeline, finding: Finding, zone: Zone | None) -> DumpTrace:
