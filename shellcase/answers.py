@@ -18,7 +18,7 @@ from shellcase.timeline import Timeline
 ESTABLISHED, POSSIBLE = "established", "possible"
 NOT_FOUND, UNKNOWN = "not found in the sources examined", "not determinable from this image"
 INSURED = "to be told by the insured"
-_DUMPS = ("LD-01", "LD-02", "SE-02", "SY-01", "SY-02")
+_DUMPS = ("AP-10", "LD-01", "LD-02", "PS-01", "SE-02", "SY-01", "SY-02")
 _DAY = 86_400 * 10**9
 
 
@@ -181,8 +181,9 @@ def _accounts(known: _Known) -> Answer:
         f"{_count(row['asked'], 'record')} of a command line that adds one (net user /add)."
         f"{_cover_of(known, 'Security')}"
     )
-    status = POSSIBLE if row["made"] or row["asked"] else NOT_FOUND
-    return Answer(question="Accounts created", answer=text, status=status)
+    found = known.of("PX-05")
+    status = POSSIBLE if row["made"] or row["asked"] or found else NOT_FOUND
+    return Answer(question="Accounts created", answer=text, status=status, findings=_numbers(found))
 
 
 _MAIL = r"""

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shellcase.detect import RuleRun
+from shellcase.fold import RANK
 from shellcase.model import Claim, Finding
 from shellcase.result import Point, Verdict
 
 _ENTRY = ("HP-05", "HP-06", "HP-07", "EC-01", "EC-03", "MM-01", "MM-02", "IS-03")
 _USE = ("FS-01", "FS-02", "TA-03", "IS-05", "PX-01")
-_DUMPS = ("LD-01", "LD-02", "SE-02", "SY-01", "SY-02")
+_DUMPS = ("AP-10", "LD-01", "LD-02", "PS-01", "SE-02", "SY-01", "SY-02")
 
 _POINTS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     # rules, words when a record shows it, words when it only needs an explanation
@@ -23,7 +24,7 @@ _POINTS: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "The back end answered calls whose origin needs an explanation",
     ),
     (
-        ("EC-01", "MM-01", "HP-06", "HP-07", "EC-03", "MM-02"),
+        ("EC-01", "EC-02", "EC-03", "EC-04", "MM-01", "MM-02", "HP-06", "HP-07"),
         "Settings of a virtual directory were changed or reset in a way that no administration needs",
         "A virtual directory was changed or reset in a way that needs an explanation",
     ),
@@ -47,6 +48,16 @@ _POINTS: tuple[tuple[tuple[str, ...], str, str], ...] = (
         _DUMPS,
         "The memory of LSASS was written to a file; credentials in it were readable by whoever held that file",
         "Commands or files point to the memory of LSASS being written to a file; a file with it was not read",
+    ),
+    (
+        ("DF-01",),
+        "Antivirus software reported a web shell, an Exchange exploit or a tool for taking credentials",
+        "Antivirus software reported a web shell, an Exchange exploit or a tool for taking credentials",
+    ),
+    (
+        ("PX-05",),
+        "An account was made or put into a group by a command of the computer's own account",
+        "A command of the computer's own account was to make an account or put one into a group",
     ),
     (("PX-08",), "An archive was staged", "An archive was made in a folder used for staging; its content is not shown"),
     (
@@ -119,6 +130,10 @@ def _graded(shown: Sequence[Finding], traces: Sequence[Finding]) -> list[Point]:
             points.append(_point(fact, "confirmed", sure))
         elif perhaps:
             points.append(_point(trace, "suspicious", perhaps))
+    told = {rule for rules, _, _ in _POINTS for rule in rules}
+    others = [f for f in (*shown, *traces) if f.rule not in told]
+    if others:
+        points.append(_point("Further findings", max(others, key=lambda f: RANK[f.claim]).claim, others))
     return points
 
 

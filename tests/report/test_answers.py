@@ -160,3 +160,9 @@ def test_traces_of_dumps_stand_in_order_of_time(result: Result) -> None:
     """A time without a fraction would be sorted after the fractions of its own second."""
     times = [parse_iso(d.time) for d in result.dumps if d.time]
     assert times == sorted(times)
+
+
+def test_a_finding_of_a_rule_without_its_own_sentence_is_still_on_page_one() -> None:
+    """A new rule's finding would be missing from the summary."""
+    points = verdict([finding("F-1", "ZZ-99", "confirmed")], RAN, "EX", "").points
+    assert [p.findings for p in points] == [("F-1",)]
