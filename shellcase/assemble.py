@@ -12,6 +12,7 @@ from shellcase import __version__, wording
 from shellcase.answers import answers
 from shellcase.case import Case
 from shellcase.cited import ROWS_PER_FINDING, cited_events, iso_of, local_of, shortest
+from shellcase.deleted import deleted_files
 from shellcase.detect import RuleRun
 from shellcase.errors import UsageError
 from shellcase.exhibits import dump_traces, web_shells
@@ -70,10 +71,11 @@ def assemble(case: Case) -> Result:
     items = {i.artifact_id: i for i in case.items()}
     zone = source.host.zone
     missing = tuple(case.not_collected())
-    with closing(Timeline.connect(case.timeline_folder())) as timeline:
+    with closing(Timeline.connect(case.timeline_to_read())) as timeline:
         views = _views(timeline, found.findings, zone)
         shells = web_shells(timeline, found.findings, zone)
         dumps = dump_traces(timeline, [v.finding for v in views if not v.under], zone)
+        gone = deleted_files(timeline, items.values(), zone)
         times = key_times(timeline, found.findings, zone)
         logs = log_coverage(timeline)
         asked = answers(timeline, found.findings, source.host, logs)
@@ -91,6 +93,7 @@ def assemble(case: Case) -> Result:
         chains=_chains(found),
         shells=shells,
         dumps=dumps,
+        deleted=gone,
         answers=asked,
         coverage=coverage,
         logs=logs,

@@ -44,7 +44,7 @@ def period(since: str, until: str) -> list[str]:
 
 def write_events(case: Case, where: str, fmt: str, output: Path | None) -> int:
     """Events that meet `where`, to stdout or to a new file; a failed export leaves no file behind."""
-    with closing(Timeline.connect(case.timeline_folder())) as timeline:
+    with closing(Timeline.connect(case.timeline_to_read())) as timeline:
         if output is None:
             with reader_may_leave():
                 export(timeline, fmt, where, sys.stdout.buffer)

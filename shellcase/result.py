@@ -112,6 +112,16 @@ class DumpTrace(Struct, frozen=True, kw_only=True):
     finding: str
 
 
+class DeletedFile(Struct, frozen=True, kw_only=True):
+    """A deleted file that matters here. `items`: what was recovered of it; none when only its deletion is known."""
+
+    path: str
+    time: str
+    local: str
+    event: str
+    items: tuple[str, ...]
+
+
 class Coverage(Struct, frozen=True, kw_only=True):
     """What one family of artefacts covers, and what of it was read."""
 
@@ -202,6 +212,7 @@ class Result(Struct, frozen=True, kw_only=True):
     chains: tuple[Chain, ...]
     shells: tuple[Shell, ...]
     dumps: tuple[DumpTrace, ...]
+    deleted: tuple[DeletedFile, ...]
     answers: tuple[Answer, ...]
     coverage: tuple[Coverage, ...]
     logs: tuple[LogCover, ...]

@@ -81,12 +81,25 @@ def _case_for(root: Path, meta: CaseMeta, fingerprint: str, *, clobber: bool) ->
     if not clobber and (root / "data" / "case.json").exists():
         case = Case.open(root)
         if case.meta.fingerprints == meta.fingerprints and not case.done("report"):
+            _same_work(case, meta)
             case.audit("resumed")
             return case
     if not clobber:
         raise UsageError("the case folder exists already", str(root), "choose another --case, or add --clobber")
     Case.move_aside(root)
     return Case.create(root, meta)
+
+
+def _same_work(case: Case, meta: CaseMeta) -> None:
+    """An unfinished case goes on as it was begun: mixed profiles or versions would have no one name in the report."""
+    old = case.meta
+    for what, begun, now in (("profile", old.profile, meta.profile), ("version", old.version, meta.version)):
+        if begun != now:
+            raise UsageError(
+                f"the unfinished case was begun with {what} {begun}, not {now}",
+                str(case.root),
+                f"go on with {what} {begun}, or choose another --case, or add --clobber",
+            )
 
 
 def _keep_apart(root: Path, source: Path) -> None:
@@ -150,7 +163,7 @@ def detect(run: Run) -> int:
     """Timeline → findings."""
     case = run.case
     run.progress("detect", 0, 1)
-    with closing(Timeline.connect(case.timeline_folder())) as timeline:
+    with closing(Timeline.connect(case.timeline_to_read())) as timeline:
         detection = find(timeline, load_rules(RULES), read_source(case).host)
     case.write_bytes("work/findings.json", to_json(detection))
     _write_digest(case)

@@ -63,7 +63,7 @@ def case_summary(case: Case) -> dict[str, str]:
 
 def describe_event(case: Case, event_id: str) -> Iterator[str]:
     """The event's columns, its bytes as a hex dump, and the hashes that tie them to the artefact."""
-    with closing(Timeline.connect(case.timeline_folder())) as timeline:
+    with closing(Timeline.connect(case.timeline_to_read())) as timeline:
         event = timeline.event(event_id)
     if event is None:
         raise UsageError(

@@ -100,7 +100,7 @@ def _untested(tested: Sequence[RuleRun]) -> str:
     """Not tested is not clean: say so on page one."""
     idle = [run.rule for run in tested if run.state != "ran"]
     return (
-        f" {len(idle)} of {len(tested)} rules could not be tested ({', '.join(idle)}); see section 12." if idle else ""
+        f" {len(idle)} of {len(tested)} rules could not be tested ({', '.join(idle)}); see section 13." if idle else ""
     )
 
 

@@ -16,7 +16,7 @@ import msgspec
 from shellcase.case.journal import Audit, Journal, Numbers
 from shellcase.case.objects import ObjectStore, StoredObject, hash_only
 from shellcase.clean import cell
-from shellcase.errors import UsageError
+from shellcase.errors import IntegrityError, UsageError
 from shellcase.model import Item, Missing
 
 _BATCH = 256
@@ -234,6 +234,15 @@ class Case:
         """Where the Parquet timeline lies."""
         return self.evidence / "timeline"
 
+    def timeline_to_read(self) -> Path:
+        """The same folder for those who ask: UsageError before parsing, IntegrityError when its files are gone."""
+        folder = self.timeline_folder()
+        if not any(folder.rglob("*.parquet")):
+            if self.done("parse"):
+                raise IntegrityError("the timeline's files are gone", str(folder), "restore them, or parse again")
+            raise UsageError("the case was not parsed yet", str(self.root), "run `shellcase parse` first")
+        return folder
+
     def analysis_digest(self) -> str:
         """The value over every deterministic output, empty before detection."""
         path = self.evidence / "digest.json"
@@ -246,9 +255,12 @@ class Case:
 
 def _read_meta(path: Path) -> CaseMeta:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=CaseMeta)
+        meta = msgspec.json.decode(path.read_bytes(), type=CaseMeta)
     except msgspec.DecodeError as error:
         raise UsageError(f"case.json cannot be read: {error}", str(path), "restore it from a copy") from error
+    if not meta.fingerprints:
+        raise UsageError("case.json names no source", str(path), "restore it from a copy")
+    return meta
 
 
 def _files_csv(items: list[Item]) -> bytes:

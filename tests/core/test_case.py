@@ -13,6 +13,7 @@ from shellcase.case import Case, CaseMeta, ObjectSource, open_object
 from shellcase.case.journal import AuditLine, Journal, encode_line
 from shellcase.errors import IntegrityError, UsageError
 from shellcase.model import HostFacts, Item, Missing
+from shellcase.run import _same_work
 from shellcase.zones import Zone, parse_tzi
 
 
@@ -112,6 +113,19 @@ def test_a_foreign_folder_is_refused(tmp_path: Path) -> None:
         Case.open(tmp_path)
 
 
+def test_a_gutted_case_file_is_refused(case: Case) -> None:
+    """A case.json without its source must not open as an empty case."""
+    (case.data / "case.json").write_text("{}")
+    with pytest.raises(UsageError, match="names no source"):
+        Case.open(case.root)
+
+
+def test_an_unfinished_case_goes_on_only_as_it_was_begun(case: Case) -> None:
+    """Half of one profile and half of another would have no name in the report."""
+    with pytest.raises(UsageError, match="begun with profile exchange, not minimal"):
+        _same_work(case, CaseMeta(profile="minimal"))
+
+
 def test_looking_writes_nothing(case: Case) -> None:
     """`show` and `timeline` leave the folder as it was, byte for byte."""
     case.audit("made")
@@ -135,3 +149,12 @@ def test_a_zone_with_yearly_rules_is_written_and_read_back(case: Case) -> None:
     facts = HostFacts(name="S", zone=Zone(key="Eastern Standard Time", how="t", default=rule, years={2006: rule}))
     path = case.write_json("evidence/x.json", facts)
     assert msgspec.json.decode(path.read_bytes(), type=HostFacts) == facts
+
+
+def test_an_emptied_timeline_is_an_integrity_error(case: Case) -> None:
+    """An empty answer would read as: nothing happened."""
+    with pytest.raises(UsageError, match="not parsed yet"):
+        case.timeline_to_read()
+    case.finish("parse")
+    with pytest.raises(IntegrityError, match="gone"):
+        case.timeline_to_read()
