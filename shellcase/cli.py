@@ -41,8 +41,18 @@ from shellcase.progress import Display
 from shellcase.rooms import DEMO
 from shellcase.show import case_summary, describe_event, image_summary
 
+_ALARMS = 20
+"""Alarms that are shown; all of them stand in the report and in --json."""
+
+
+def _leave(code: int | None, **_options: object) -> None:
+    """Make the number a command returns the exit code; typer alone would always end with 0."""
+    raise typer.Exit(code or OK)
+
+
 app = typer.Typer(
     name="shellcase",
+    result_callback=_leave,
     help="A disk image of a broken-into Exchange server in; a case folder, one timeline and a report out.",
     no_args_is_help=True,
     add_completion=False,
@@ -104,7 +114,8 @@ def _finish(case: Case, messages: list[str], code: int, *, as_json: bool) -> Non
     if as_json:
         typer.echo(json.dumps({**summary, "exit_code": code, "alarms": messages}, indent=1, sort_keys=True))
         return
-    for message in messages[:20]:
+    more = [f"and {len(messages) - _ALARMS} more"] if len(messages) > _ALARMS else []
+    for message in messages[:_ALARMS] + more:
         typer.echo(plain(f"alarm: {message}", 600), err=True)
     for key, value in summary.items():
         typer.echo(f"{key.replace('_', ' '):>18}  {plain(str(value), 300)}")
@@ -269,7 +280,7 @@ def main() -> int:
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        return int(app() or OK)
+        app()
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else USAGE
     except ShellcaseError as error:
@@ -281,3 +292,4 @@ def main() -> int:
         return OK
     except OSError as error:
         return say(of_the_system(error))
+    return OK

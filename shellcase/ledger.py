@@ -39,8 +39,14 @@ def read_ledger(case: Case) -> list[Entry]:
 
 def alarms(entries: Iterable[Entry], unread: Sequence[Item]) -> list[str]:
     """What must not pass in silence: records lost, or a source that gave nothing where something was found."""
+    entries = list(entries)
     lost = [e for e in entries if e.ledger.failed or any(i.grade == "lost" for i in e.issues)]
     silent = [e for e in entries if e.ledger.found and not e.ledger.parsed and e not in lost]
     said = [f"{e.path}: {e.ledger.failed} of {e.ledger.found} records could not be read ({e.parser})" for e in lost]
     said += [f"{e.path}: {e.ledger.found} records found, none parsed ({e.parser})" for e in silent]
+    said += [
+        f"{e.path}: {e.ledger.bytes_seen} bytes in which no record was found ({e.parser}): {e.issues[0].what}"
+        for e in entries
+        if not e.ledger.found and e.ledger.bytes_seen and e not in lost and any(i.grade == "damaged" for i in e.issues)
+    ]
     return said + [f"{i.path}: no parser recognises its content" for i in unread]

@@ -1,0 +1,34 @@
+"""What must not pass in silence."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from shellcase.ledger import Entry, alarms
+from shellcase.model import Issue, Ledger
+
+
+def _entry(ledger: Ledger, *grades: Literal["lost", "damaged", "odd"]) -> Entry:
+    return Entry(
+        artifact_id="0" * 16,
+        item="ITEM-000001",
+        path=r"C:\Windows\System32\winevt\Logs\Security.evtx",
+        parser="windows.evtx",
+        version=1,
+        state="live",
+        ledger=ledger,
+        events=0,
+        issues=tuple(Issue(grade=g, what="no chunk header") for g in grades),
+    )
+
+
+def test_a_damaged_log_without_any_record_raises_an_alarm() -> None:
+    """An event log of random bytes holds nothing that could be counted; that is still no empty log."""
+    assert "no record was found" in alarms([_entry(Ledger(bytes_seen=70_000), "damaged")], ())[0]
+
+
+def test_a_log_of_headers_only_raises_none() -> None:
+    """A server writes such logs every hour; neither do remarks about a log that was read."""
+    assert (
+        alarms([_entry(Ledger(bytes_seen=300)), _entry(Ledger(bytes_seen=300, found=1, parsed=1), "damaged")], ()) == []
+    )
