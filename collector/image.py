@@ -14,6 +14,7 @@ from dissect.target import container
 from dissect.target.exceptions import ContainerError
 from dissect.volume.disk import Disk, DiskError, Partition
 
+from collector.boot import mended, volumes_by_boot_sector
 from collector.ewf import EwfImage, find_segments, is_ewf
 from collector.media import READER_FAULTS, SplitMedia, StreamMedia, Window, fingerprint_of, try_read
 from collector.ntfs import Ntfs, is_ntfs
@@ -191,9 +192,11 @@ def _partitions(media: Reader) -> tuple[str, bytes, list[_Part], tuple[str, ...]
         return "none", b"", [_Part(0, media.size)], ()
     disk = _table(media)
     if disk is None:
-        return "none", b"", [_Part(0, media.size)], ("no partition table found; the media is read as one volume",)
-    found = (p for p in disk.partitions if p.size and p.offset < media.size)
-    parts = [_Part(int(p.offset), _length(p, disk.sector_size), str(p.guid or ""), str(p.type_str)) for p in found]
+        found = [_Part(offset, size) for offset, size in volumes_by_boot_sector(media)]
+        how = "volumes were found by their boot sectors" if found else "the media is read as one volume"
+        return "none", b"", found or [_Part(0, media.size)], (f"no partition table found; {how}",)
+    named = (p for p in disk.partitions if p.size and p.offset < media.size)
+    parts = [_Part(int(p.offset), _length(p, disk.sector_size), str(p.guid or ""), str(p.type_str)) for p in named]
     scheme = "gpt" if any(p.guid for p in parts) else "mbr"
     return scheme, first[440:444], sorted(parts, key=lambda p: p.offset), ()
 
@@ -236,10 +239,12 @@ class _AsFile:
 
 
 def _handle(media: Reader, number: int, part: _Part, path: Path) -> VolumeHandle:
-    window = Window(media, part.offset, part.size)
-    boot = try_read(window, 0, 512)
-    kind = _filesystem(boot)
+    window: Reader = Window(media, part.offset, part.size)
+    kind = _filesystem(try_read(window, 0, 512))
+    copy = None if kind else mended(window)
+    window, kind = (copy, "NTFS") if copy else (window, kind)
     ntfs, why = None, "" if kind == "NTFS" else f"file system: {kind or 'unknown'}"
+    why = "its boot sector is damaged, the copy at its end was used" if copy else why
     if kind == "NTFS":
         try:
             ntfs = Ntfs(window, f"{path}, volume at byte {part.offset}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -180,3 +181,22 @@ def test_a_cut_raw_image_is_read_and_noted(opened: Opener, foreign: Path, tmp_pa
     image = opened(tmp_path / "cut.raw")
     assert any("truncated" in p for p in image.problems)
     assert verify_image(image).verdict == DAMAGED
+
+
+def test_a_damaged_boot_sector_is_replaced_by_its_copy(opened: Opener, foreign: Path, tmp_path: Path) -> None:
+    """NTFS keeps a copy in the volume's last sector; the files are all there."""
+    data = foreign.read_bytes()
+    copy = data[:512]
+    whole = (struct.unpack_from("<Q", copy, 40)[0] + 1) * 512
+    (tmp_path / "torn.raw").write_bytes(bytes(512) + data[512 : whole - 512].ljust(whole - 1024, b"\0") + copy)
+    volume = opened(tmp_path / "torn.raw").volumes[0]
+    assert volume.volume.serial == "6F462FC17DF91EB8"
+    assert "copy" in volume.why
+
+
+def test_volumes_are_found_without_a_partition_table(opened: Opener, foreign: Path, tmp_path: Path) -> None:
+    """The first sectors of the disk are gone; volumes begin at whole MiB."""
+    (tmp_path / "torn.raw").write_bytes(bytes(1 << 20) + foreign.read_bytes() + bytes(1 << 20))
+    image = opened(tmp_path / "torn.raw")
+    assert [(v.volume.offset, v.volume.serial) for v in image.volumes] == [(1 << 20, "6F462FC17DF91EB8")]
+    assert any("boot sectors" in p for p in image.problems)
