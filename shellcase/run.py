@@ -222,7 +222,10 @@ def ledger_alarms(case: Case) -> list[str]:
         for i in case.items()
         if i.cls in {"evtx", "hive"} and i.state == "live" and not list(claims(i, case.evidence))
     ]
-    return alarms(read_ledger(case), [i for i in unread if i.size])
+    torn = sorted(i.path for i in case.items() if i.read_errors)
+    more = f", the first is {torn[0]}" if len(torn) > 1 else ""
+    said = [f"{len(torn)} artefacts could not be read whole from the image{more or f': {p}'}" for p in torn[:1]]
+    return said + alarms(read_ledger(case), [i for i in unread if i.size])
 
 
 def _write_digest(case: Case) -> None:

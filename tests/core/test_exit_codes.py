@@ -34,8 +34,8 @@ def _disk(folder: Path, log: bytes) -> Path:
     return build_raw(plan, folder / "disk.raw", folder / "work").raw
 
 
-def _run(image: Path, folder: Path) -> int:
-    command = [sys.executable, "-m", "shellcase", "run", str(image), "--case", str(folder / "case"), "-q"]
+def _run(image: Path, folder: Path, *more: str) -> int:
+    command = [sys.executable, "-m", "shellcase", "run", str(image), "--case", str(folder / "case"), "-q", *more]
     return subprocess.run(command, cwd=ROOT, capture_output=True, timeout=100, check=False).returncode
 
 
@@ -49,3 +49,10 @@ def test_a_cut_image_is_an_integrity_failure(tmp_path: Path) -> None:
     image = _disk(tmp_path, b"")
     image.write_bytes(image.read_bytes()[: 9 << 20])
     assert _run(image, tmp_path) == 3
+
+
+def test_a_file_that_lies_beyond_the_cut_is_a_loss_even_unverified(tmp_path: Path) -> None:
+    """5: nobody compared hashes, but a file could not be read whole."""
+    image = _disk(tmp_path, b"ElfFile\0" + bytes(4 << 20))
+    image.write_bytes(image.read_bytes()[: 5 << 20])
+    assert _run(image, tmp_path, "--verify", "none") == 5
