@@ -22,7 +22,7 @@ from collector.runs import Reader
 from shellcase.errors import EvidenceError, UsageError
 from shellcase.model import Volume
 
-_TODO = "Check the file name and that the copy is complete; compare it with the imager's log, then try another copy."
+_ADVICE = "Check the file name and that the copy is complete; compare it with the imager's log, then try another copy."
 _NAMES = {"qcow2": "QCOW2", "vmdk": "VMDK", "vhd": "VHD", "vhdx": "VHDX", "raw": "raw"}
 
 
@@ -88,7 +88,7 @@ def open_source(path: Path) -> Image:
 def _read_volumes(path: Path, opened: _Opened) -> Image:
     kind, media, ewf = opened.kind, opened.media, opened.ewf
     if not media.size:
-        raise EvidenceError("The image holds no media", str(path), _TODO)
+        raise EvidenceError("The image holds no media", str(path), _ADVICE)
     fingerprint = fingerprint_of(media)
     scheme, signature, parts, problems = _partitions(media)
     handles = tuple(_handle(media, n, part, path) for n, part in enumerate(parts, 1))
@@ -117,7 +117,7 @@ def _check_path(path: Path) -> None:
     if path.is_dir():
         raise UsageError("The source is a folder", str(path), "Give the image file itself, e.g. disk.E01.")
     if not path.stat().st_size:
-        raise EvidenceError("The image file is empty (0 bytes)", str(path), _TODO)
+        raise EvidenceError("The image file is empty (0 bytes)", str(path), _ADVICE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ def _open_media(path: Path) -> _Opened:
         return _Opened("E01", ewf, tuple(find_segments(path)), ewf)
     if path.suffix.lower()[:2] in (".e", ".s") and len(path.suffix) == 4 and path.suffix[2:].isalnum():
         raise EvidenceError(
-            f"The file has the ending {path.suffix} but does not start with the E01 signature", str(path), _TODO
+            f"The file has the ending {path.suffix} but does not start with the E01 signature", str(path), _ADVICE
         )
     parts = _parts_of(path)
     if len(parts) > 1:
@@ -166,7 +166,7 @@ def _open_container(path: Path) -> tuple[container.Container, tuple[BinaryIO, ..
         return container.open(path), ()
     except (ContainerError, *READER_FAULTS) as error:
         why = error.__cause__ or error
-        raise EvidenceError(f"The image container cannot be opened: {why}", str(path), _TODO) from error
+        raise EvidenceError(f"The image container cannot be opened: {why}", str(path), _ADVICE) from error
 
 
 def _parts_of(path: Path) -> tuple[Path, ...]:
@@ -277,7 +277,7 @@ def _nothing_readable(
     seen = "; ".join(f"volume at byte {h.volume.offset}: {h.why}" for h in handles if h.why) or "no partition"
     damage = f" The container is damaged: {'; '.join(ewf.problems[:3])}." if ewf and ewf.problems else ""
     bitlocker = any(h.volume.fs == "BitLocker" for h in handles)
-    todo = "Decrypt the volume first and give the decrypted image." if bitlocker else _TODO
+    todo = "Decrypt the volume first and give the decrypted image." if bitlocker else _ADVICE
     return EvidenceError(
         f"No NTFS volume can be read from the {kind} image of {media.size} bytes ({seen}).{damage}", str(path), todo
     )

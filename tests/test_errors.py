@@ -141,10 +141,8 @@ def test_ctrl_c_stops_and_the_same_command_goes_on(stage: str, ex01: Case, tmp_p
     """Exit code 130, no traceback, and the digest of an undisturbed run afterwards."""
     process = started(tmp_path / "case", stage)
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130, stderr
-    assert "Traceback" not in stderr
-    assert "same command" in stderr
+    stdout, stderr = process.communicate(timeout=60)
+    judge("ctrl_c", subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr))
     assert digest_of(shellcase("run", EX01, "--case", tmp_path / "case", "-q", "--json")) == ex01.analysis_digest()
 
 
@@ -154,7 +152,7 @@ def test_a_killed_worker_costs_nothing(ex01: Case, tmp_path: Path) -> None:
     process = started(tmp_path / "case", "parse: 2")
     os.kill(children(process.pid)[0], signal.SIGKILL)
     stdout, stderr = process.communicate(timeout=100)
-    assert process.returncode == 0, stderr
+    judge("killed_worker", subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr))
     assert ex01.analysis_digest() in stdout
 
 
