@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from types import TracebackType
 
 from rich.console import Console
@@ -26,6 +27,7 @@ class Display:
         self._lines = not quiet and not console.is_terminal
         self._tasks: dict[str, TaskID] = {}
         self._tenth: dict[str, int] = {}
+        self._began: dict[str, float] = {}
         columns = (
             TextColumn("{task.description:>8}"),
             BarColumn(),
@@ -55,4 +57,11 @@ class Display:
             tenth = done * 10 // total if total else 0
             if self._tenth.get(stage, -1) < tenth:
                 self._tenth[stage] = tenth
-                print(f"{stage}: {tenth * 10} %", file=sys.stderr, flush=True)  # noqa: T201 - this is the display
+                print(f"{stage}: {tenth * 10} %{self._left(stage, tenth)}", file=sys.stderr, flush=True)  # noqa: T201 - this is the display
+
+    def _left(self, stage: str, tenth: int) -> str:
+        """The time left, from the pace so far."""
+        began = self._began.setdefault(stage, time.monotonic())
+        if not 0 < tenth < 10:
+            return ""
+        return f", about {(time.monotonic() - began) * (10 - tenth) / tenth:.0f} s left"
