@@ -37,3 +37,8 @@ def _unless(fine: bool, why: str) -> None:
 def need_root(why: str) -> None:
     """Skip the calling test unless it runs as root."""
     _unless(hasattr(os, "geteuid") and os.geteuid() == 0, f"needs root: {why}")
+
+
+def need_shared(there: object, what: object = "../shared") -> None:
+    """Skip the calling test where the reference material is not beside the checkout; CI must have it."""
+    _unless(bool(there), f"not beside this checkout: {what}")

@@ -17,6 +17,7 @@ from shellcase.model import Issue, Job, Ledger, Parser
 from shellcase.schema import BATCH
 from tests.parsers.samples import SAMPLES
 from tests.parsers.stub import Answer, FileSource, answer, write_source
+from tests.tools import need_shared
 
 PARSERS = parsers.load()
 _COLUMNS = {column.name for column in BATCH}
@@ -115,8 +116,7 @@ def test_a_sound_artefact_is_read(parser: Parser, tmp_path: Path) -> None:
     """The samples for the damage below must be worth damaging."""
     for path, make in SAMPLES[parser.name]:
         raw = make()
-        if not raw:
-            pytest.skip("../shared is not beside this checkout")
+        need_shared(raw)
         assert parser.recognises(raw[:4096], path)
         said = check(parser, raw, path, tmp_path)
         assert said.rows or said.events
@@ -128,8 +128,7 @@ def test_a_damaged_artefact_ends_in_one_true_ledger(parser: Parser, tmp_path: Pa
     """Cut off, bytes changed, blocks lost: always from the same seeds."""
     for path, make in SAMPLES[parser.name]:
         raw = make()[: 1 << 18]
-        if not raw:
-            pytest.skip("../shared is not beside this checkout")
+        need_shared(raw)
         chance = random.Random(parser.name)
         for _ in range(12):
             check(parser, _damage(raw, chance), path, tmp_path)
