@@ -15,6 +15,7 @@ from shellcase import __version__
 from shellcase import run as runs
 from shellcase.case import Case, CaseMeta
 from shellcase.clean import plain
+from shellcase.commands import look
 from shellcase.errors import OK, USAGE, Interrupted, ShellcaseError, UsageError
 from shellcase.failures import of_the_system, say
 from shellcase.options import (
@@ -23,7 +24,6 @@ from shellcase.options import (
     CaseDir,
     Clobber,
     Dumps,
-    EventArg,
     Examiner,
     Jobs,
     Number,
@@ -35,11 +35,10 @@ from shellcase.options import (
     Title,
     Verify,
 )
-from shellcase.output import period, print_lines, write_events
 from shellcase.parsing import usable_cores
 from shellcase.progress import Display
 from shellcase.rooms import DEMO
-from shellcase.show import case_summary, describe_event, image_summary
+from shellcase.show import case_summary
 
 _ALARMS = 20
 """Alarms that are shown; all of them stand in the report and in --json."""
@@ -204,47 +203,6 @@ def report_command(case_dir: CaseArg, as_json: AsJson = False, quiet: Quiet = Fa
     return _again(case_dir, runs.report, "report", jobs=1, as_json=as_json, quiet=quiet)
 
 
-@app.command("info")
-def info_command(
-    target: Annotated[Path, typer.Argument(metavar="SOURCE|CASE", help="An image or a case folder.")],
-    as_json: AsJson = False,
-) -> int:
-    """What an image is, or what a case holds."""
-    is_case = (target / "data" / "case.json").exists()
-    summary = case_summary(Case.look(target)) if is_case else image_summary(target)
-    if as_json:
-        typer.echo(json.dumps(summary, indent=1, sort_keys=True))
-    else:
-        for key, value in summary.items():
-            typer.echo(f"{key.replace('_', ' '):>18}  {plain(str(value), 300)}")
-    return OK
-
-
-@app.command("timeline")
-def timeline_command(
-    case_dir: CaseArg,
-    where: Annotated[
-        str, typer.Option("--where", help="An SQL condition over the columns, such as \"kind = 'iis.request'\".")
-    ] = "true",
-    since: Annotated[str, typer.Option("--since", help="First instant, UTC, ISO 8601.")] = "",
-    until: Annotated[str, typer.Option("--until", help="Last instant, UTC, ISO 8601.")] = "",
-    fmt: Annotated[str, typer.Option("--format", "-f", help="table, csv, raw-csv, jsonl or parquet.")] = "table",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="A file instead of stdout; an existing one is refused.")
-    ] = None,
-) -> int:
-    """Filter the timeline and write it out."""
-    case = Case.look(case_dir)
-    parts = [f"({where})", *period(*(runs.instant(t) if t else "" for t in (since, until)))]
-    return write_events(case, " AND ".join(parts), fmt, output)
-
-
-@app.command("show")
-def show_command(case_dir: CaseArg, event_id: EventArg) -> int:
-    """An event, the bytes it came from, and the hash of the artefact they lie in."""
-    return print_lines(describe_event(Case.look(case_dir), event_id))
-
-
 @app.command("demo")
 def demo_command(
     case_dir: CaseDir = Path("build/demo"),
@@ -263,16 +221,12 @@ def demo_command(
     )
 
 
-@app.command("parsers")
-def parsers_command() -> int:
-    """Every parser: name, version, what feeds it, what it yields."""
-    return print_lines(runs.parser_lines())
-
-
-@app.command("rules")
-def rules_command(rule_id: Annotated[str, typer.Argument(metavar="[RULE]", help="One rule in full.")] = "") -> int:
-    """Every rule, or one explained."""
-    return print_lines(runs.rule_lines(rule_id))
+# Verbs with a file of their own, in the order of the help text.
+app.command("info")(look.info_command)
+app.command("timeline")(look.timeline_command)
+app.command("show")(look.show_command)
+app.command("parsers")(look.parsers_command)
+app.command("rules")(look.rules_command)
 
 
 def main() -> int:

@@ -1,0 +1,65 @@
+"""Verbs that only look: info, timeline, show, parsers, rules. None of them writes into a case."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shellcase import run as runs
+from shellcase.case import Case
+from shellcase.clean import plain
+from shellcase.errors import OK
+from shellcase.options import AsJson, CaseArg, EventArg
+from shellcase.output import period, print_lines, write_events
+from shellcase.show import case_summary, describe_event, image_summary
+
+
+def info_command(
+    target: Annotated[Path, typer.Argument(metavar="SOURCE|CASE", help="An image or a case folder.")],
+    as_json: AsJson = False,
+) -> int:
+    """What an image is, or what a case holds."""
+    is_case = (target / "data" / "case.json").exists()
+    summary = case_summary(Case.look(target)) if is_case else image_summary(target)
+    if as_json:
+        typer.echo(json.dumps(summary, indent=1, sort_keys=True))
+    else:
+        for key, value in summary.items():
+            typer.echo(f"{key.replace('_', ' '):>18}  {plain(str(value), 300)}")
+    return OK
+
+
+def timeline_command(
+    case_dir: CaseArg,
+    where: Annotated[
+        str, typer.Option("--where", help="An SQL condition over the columns, such as \"kind = 'iis.request'\".")
+    ] = "true",
+    since: Annotated[str, typer.Option("--since", help="First instant, UTC, ISO 8601.")] = "",
+    until: Annotated[str, typer.Option("--until", help="Last instant, UTC, ISO 8601.")] = "",
+    fmt: Annotated[str, typer.Option("--format", "-f", help="table, csv, raw-csv, jsonl or parquet.")] = "table",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file instead of stdout; an existing one is refused.")
+    ] = None,
+) -> int:
+    """Filter the timeline and write it out."""
+    case = Case.look(case_dir)
+    parts = [f"({where})", *period(*(runs.instant(t) if t else "" for t in (since, until)))]
+    return write_events(case, " AND ".join(parts), fmt, output)
+
+
+def show_command(case_dir: CaseArg, event_id: EventArg) -> int:
+    """An event, the bytes it came from, and the hash of the artefact they lie in."""
+    return print_lines(describe_event(Case.look(case_dir), event_id))
+
+
+def parsers_command() -> int:
+    """Every parser: name, version, what feeds it, what it yields."""
+    return print_lines(runs.parser_lines())
+
+
+def rules_command(rule_id: Annotated[str, typer.Argument(metavar="[RULE]", help="One rule in full.")] = "") -> int:
+    """Every rule, or one explained."""
+    return print_lines(runs.rule_lines(rule_id))
