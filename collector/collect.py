@@ -110,7 +110,7 @@ class _Collection:
     def _queue(self, targets: Sequence[Target]) -> Iterator[tuple[int, int, int, str, int, Target]]:
         """(tier, volume, first cluster, path, allocated bytes, target), read in the order of $MFT."""
         for target in sorted(targets, key=lambda t: (t.volume.volume.number, t.entry.record, t.path)):
-            file = target.volume.ntfs.file(target.entry.record)
+            file = target.volume.fs.file(target.entry.record)
             streams = [s for w in target.wanted for s in streams_of(file, w)] if file else []
             first = min((s.first_cluster for s in streams if s.first_cluster is not None), default=-1)
             tier = self._plan.catalogue.tier(n for names in target.wanted.values() for n in names)
@@ -118,7 +118,7 @@ class _Collection:
             yield tier, target.volume.volume.number, first, target.path, size, target
 
     def _target(self, target: Target) -> None:
-        file = target.volume.ntfs.file(target.entry.record)
+        file = target.volume.fs.file(target.entry.record)
         for wanted, definitions in sorted(target.wanted.items()):
             refuse = self._refuser(target, tuple(definitions))
             if file is None:
@@ -239,7 +239,7 @@ class _Collection:
             recovered=self._counts["recovered"],
             with_read_errors=self._counts["errors"],
             missing=dict(sorted(self._outcomes.items())),
-            damaged_records=sum(v.ntfs.damaged for v in volumes),
+            damaged_records=sum(v.fs.damaged for v in volumes),
             problems=self._image.problems,
         )
 

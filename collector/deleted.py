@@ -45,7 +45,7 @@ class Recovered(Struct, frozen=True):
 
 def deleted_files(volume: VolumeTree) -> Iterator[Recovered]:
     """Every deleted file the survey remembered, in order of its record; one per record."""
-    bitmap = volume.ntfs.bitmap()
+    bitmap = volume.fs.bitmap()
     seen: set[int] = set()
     for entry in sorted(volume.tree.deleted, key=lambda e: (e.record, e.name)):
         if entry.record in seen:
@@ -57,7 +57,7 @@ def deleted_files(volume: VolumeTree) -> Iterator[Recovered]:
 
 
 def _examine(volume: VolumeTree, entry: Entry, bitmap: bytes) -> Recovered | None:
-    file = volume.ntfs.file(entry.record)
+    file = volume.fs.file(entry.record)
     if file is None or file.in_use:
         return None
     path, stream = volume.tree.deleted_path(entry), file.stream("")
@@ -69,7 +69,7 @@ def _examine(volume: VolumeTree, entry: Entry, bitmap: bytes) -> Recovered | Non
     if used or stream.torn or not stream.runs:
         why = f"clusters reused ({used} of its clusters hold other data now)" if used else "its run list is broken"
         return Recovered(path, file, None, "", why)
-    fits = _fits(entry.name, volume.ntfs.read(stream, min(4096, stream.size)))
+    fits = _fits(entry.name, volume.fs.read(stream, min(4096, stream.size)))
     return Recovered(path, file, stream, "b" if fits else "c")
 
 

@@ -13,10 +13,11 @@ from msgspec import Struct
 
 from collector import mftrecord as mr
 from collector.runs import Reader, Run, StreamInfo, pieces
+from collector.tree import Tree
 from shellcase.errors import EvidenceError
 from shellcase.model import FileTimes
 
-ROOT, FIRST_USER = 5, 24
+FIRST_USER = 24
 _CHUNK = 1 << 20
 _MAX_LIST = 1 << 20
 _MAX_PACKING = 4
@@ -138,6 +139,10 @@ class Ntfs:
                     self.damaged += 1
                 number += 1
             left = data[whole:]
+
+    def tree(self, deleted: frozenset[str] = frozenset()) -> Tree:
+        """Every name of the volume, from one pass over $MFT."""
+        return Tree(self.scan(), deleted)
 
     def file(self, number: int) -> FileRecord | None:
         """A file by its record, with what lies in extension records; None when the record is unusable."""

@@ -105,7 +105,7 @@ class _Nodes:
         """Wanted folders that are reparse points: described, not followed."""
         found = []
         for record in sorted(r for r in self._tree.reparse if self.of(r)):
-            file, name = self._volume.ntfs.file(record), self._volume.volume.name
+            file, name = self._volume.fs.file(record), self._volume.volume.name
             what = reparse_text(file) if file and file.reparse else "reparse point"
             path = printable(name + self._tree.folder_path(record))
             found.append(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from collector.image import Image, VolumeHandle
-from collector.ntfs import FileRecord, Ntfs
+from collector.filesystem import FileSystem, VolumeHandle
+from collector.image import Image
+from collector.ntfs import FileRecord
 from collector.tree import Tree
 from shellcase.model import Volume
 
@@ -17,25 +18,25 @@ class VolumeTree:
 
     volume: Volume
     handle: VolumeHandle
-    ntfs: Ntfs
+    fs: FileSystem
     tree: Tree
 
     def file(self, path: str) -> FileRecord | None:
         """The file at a volume-relative path, any case."""
         entry = self.tree.find(path)
-        return self.ntfs.file(entry.record) if entry else None
+        return self.fs.file(entry.record) if entry else None
 
     def read(self, path: str, limit: int) -> bytes | None:
         """Up to `limit` bytes of a file, None when it is not there."""
         file = self.file(path)
         stream = file.stream("") if file else None
-        return self.ntfs.read(stream, min(limit, stream.size)) if stream else None
+        return self.fs.read(stream, min(limit, stream.size)) if stream else None
 
 
 def survey(image: Image, deleted: frozenset[str] = frozenset()) -> tuple[VolumeTree, ...]:
     """Walk every readable volume. `deleted`: extensions of deleted files worth remembering."""
-    handles = ((h, h.ntfs) for h in image.volumes)
-    return tuple(VolumeTree(h.volume, h, ntfs, Tree(ntfs, deleted)) for h, ntfs in handles if ntfs)
+    handles = ((h, h.fs) for h in image.volumes)
+    return tuple(VolumeTree(h.volume, h, fs, fs.tree(deleted)) for h, fs in handles if fs)
 
 
 def lettered(volumes: Sequence[VolumeTree], named: Iterable[Volume]) -> tuple[VolumeTree, ...]:

@@ -45,7 +45,7 @@ class _Bytes:
 
     def __init__(self, volume: VolumeTree, stream: StreamInfo, *, holes: bool) -> None:
         self.errors: list[str] = []
-        self._pieces = pieces(volume.ntfs.reader, volume.ntfs.cluster, stream, holes=holes)
+        self._pieces = pieces(volume.fs.reader, volume.fs.cluster, stream, holes=holes)
         self.head = next(self._chunks(), b"")
 
     def _chunks(self) -> Iterator[bytes]:
@@ -64,7 +64,7 @@ def take(
     case: CaseWriter, volume: VolumeTree, file: FileRecord, stream: StreamInfo, place: Place, *, dumps: bool
 ) -> Item:
     """Store the stream and record it. Memory dumps are only hashed unless `dumps`; a skeleton of theirs is kept."""
-    packed = _as_extents(stream, place, volume.ntfs.cluster)
+    packed = _as_extents(stream, place, volume.fs.cluster)
     source = _Bytes(volume, stream, holes=not packed)
     cls = classify(place.path, place.stream, source.head, stream.size)
     if cls == HELD and not dumps:
@@ -72,7 +72,7 @@ def take(
         kept = _hold(case, volume, stream, source)
     else:
         stored = case.put(source.all(), cls)
-        extents = extents_of(stream, volume.ntfs.cluster) if packed else None
+        extents = extents_of(stream, volume.fs.cluster) if packed else None
         kept = _Kept(stored, stored.object, stored.stored_as, extents)
     artifact = place.artifact_id(volume)
     name = file.long_name()
@@ -138,10 +138,10 @@ def _hold(case: CaseWriter, volume: VolumeTree, stream: StreamInfo, source: _Byt
 
 
 def _skeleton(volume: VolumeTree, stream: StreamInfo) -> Skeleton | None:
-    ntfs = volume.ntfs
+    fs = volume.fs
     if stream.resident is None and not stream.unit:
-        return skeleton(lambda at, n: read_range(ntfs.reader, ntfs.cluster, stream, at, n), stream.size)
-    first = ntfs.read(stream, min(_PACKED_HEAD, stream.size))
+        return skeleton(lambda at, n: read_range(fs.reader, fs.cluster, stream, at, n), stream.size)
+    first = fs.read(stream, min(_PACKED_HEAD, stream.size))
     reader: ReadAt = lambda at, n: first[at : at + n]  # noqa: E731 - two ways to read, one line each
     return skeleton(reader, len(first))
 

@@ -6,13 +6,13 @@ reparse points; what has lost its parent lies under `\\<orphan>`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
 from collector import mftrecord as mr
-from collector.ntfs import ROOT, Ntfs
 
+ROOT = 5
 ORPHAN = "<orphan>"
 _DEEP = 256
 _REPARSE = 0x400
@@ -34,7 +34,7 @@ class Tree:
 
     `reparse` holds the folders that are reparse points."""
 
-    def __init__(self, ntfs: Ntfs, wanted_deleted: frozenset[str] = frozenset()) -> None:
+    def __init__(self, records: Iterable[tuple[int, bytes]] = (), wanted_deleted: frozenset[str] = frozenset()) -> None:
         self.folders: dict[int, Entry] = {}
         self.files: list[Entry] = []
         self.deleted: list[Entry] = []
@@ -43,7 +43,7 @@ class Tree:
         self._wanted = wanted_deleted
         self._paths: dict[int, str] = {ROOT: "", _ORPHAN_DIR: "\\" + ORPHAN}
         self._children: dict[int, dict[str, Entry]] | None = None
-        for number, record in ntfs.scan():
+        for number, record in records:
             self._take(number, record)
 
     def _take(self, number: int, record: bytes) -> None:

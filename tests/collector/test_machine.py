@@ -95,13 +95,13 @@ def test_reused_clusters_are_reported_not_recovered(disk: Path, opened: Callable
     """A deleted archive of which one cluster is in use again gives no item, but an outcome with the count."""
     image, case = opened(disk), MemoryCase()
     data = next(v for v in survey(image, frozenset({"zip"})) if v.tree.deleted)
-    file = data.ntfs.file(data.tree.deleted[0].record)
+    file = data.fs.file(data.tree.deleted[0].record)
     assert file is not None
     cluster = file.streams[0].first_cluster
-    bitmap = data.ntfs.file(6)
+    bitmap = data.fs.file(6)
     assert cluster is not None
     assert bitmap is not None
-    _occupy(image, data.volume.offset + (bitmap.streams[0].first_cluster or 0) * data.ntfs.cluster, cluster)
+    _occupy(image, data.volume.offset + (bitmap.streams[0].first_cluster or 0) * data.fs.cluster, cluster)
     collect(image, case, Plan())
     assert not [i for i in case.items if i.state == "recovered"]
     reasons = [m.reason for m in case.not_taken if m.path == r"X:\www\reused.zip"]

@@ -53,7 +53,8 @@ def volumes(path: Path) -> Iterator[tuple[int, Ntfs, Tree]]:
     """(sector where it starts, file system, names) of each NTFS volume."""
     with contextlib.closing(open_source(path)) as opened:
         for volume in survey(opened, frozenset({"txt"})):
-            yield volume.volume.offset // 512, volume.ntfs, volume.tree
+            assert isinstance(volume.fs, Ntfs)
+            yield volume.volume.offset // 512, volume.fs, volume.tree
 
 
 @pytest.mark.real

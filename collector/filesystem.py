@@ -1,0 +1,67 @@
+"""What the collector asks of a volume: names, files by number, streams as runs over a reader.
+
+NTFS volumes answer from their $MFT (`collector.ntfs`). Collections made by other tools answer with a listing that lays
+the bytes of its files one after the other, so that resolving, taking and hashing are the same code for both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from collector.ntfs import FileRecord
+from collector.runs import Reader, StreamInfo
+from shellcase.model import Volume
+
+if TYPE_CHECKING:
+    from collector.tree import Tree
+
+
+class FileSystem(Protocol):
+    """A readable volume. `cluster` and `total` in bytes; `damaged` counts records the walk could not use."""
+
+    serial: str
+    cluster: int
+    damaged: int
+
+    @property
+    def reader(self) -> Reader:
+        """The bytes that runs refer to, in clusters."""
+        ...
+
+    @property
+    def total(self) -> int:
+        """Bytes the volume claims to have."""
+        ...
+
+    def tree(self, deleted: frozenset[str]) -> Tree:
+        """Every name. `deleted`: extensions of deleted files worth remembering."""
+        ...
+
+    def file(self, number: int) -> FileRecord | None:
+        """A file by its number; None when its record is unusable."""
+        ...
+
+    def read(self, stream: StreamInfo, limit: int) -> bytes:
+        """The first `limit` bytes of a stream; unreadable places are zeros."""
+        ...
+
+    def bitmap(self) -> bytes:
+        """One bit a cluster, set where in use; empty when unknown."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeHandle:
+    """A volume found in a source; `fs` is None where the file system is another or cannot be read (`why`).
+
+    `snapshot` names the volume shadow copy this is (`vss:<id>`), empty for the live volume.
+    """
+
+    volume: Volume
+    reader: Reader
+    fs: FileSystem | None
+    why: str = ""
+    partition_guid: str = ""
+    partition_type: str = ""
+    snapshot: str = ""
