@@ -7,22 +7,23 @@ not read again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from msgspec import Struct
 
 from collector import identity
-from collector.classify import HELD, UNLIMITED, classify
 from collector.definitions import Catalogue, load
 from collector.deleted import DEFINITION, Recovered, deleted_files
-from collector.hostfacts import read_host_facts
 from collector.image import Image
+from collector.judge import Judge
+from collector.machines import Disk, disks_of
 from collector.ntfs import FileRecord
+from collector.queue import Preflight, Wanted, preflight, queue
 from collector.records import source_record
 from collector.resolve import Target, resolve
 from collector.runs import StreamInfo
-from collector.survey import VolumeTree, lettered, survey
+from collector.survey import VolumeTree, survey
 from collector.take import Place, streams_of, take
 from collector.window import Window
 from collector.writer import CaseWriter
@@ -60,23 +61,50 @@ class Plan:
 
 
 def collect(image: Image, case: CaseWriter, plan: Plan, progress: Progress | None = None) -> CollectSummary:
-    """Collect everything the plan asks for. UsageError for an unknown profile; read errors are outcomes, not raised."""
-    definitions = plan.catalogue.chosen(plan.profile)
+    """Collect one source. UsageError for an unknown profile; read errors are outcomes, not raised."""
+    return collect_all([(plan.source_id, image)], case, plan, progress)[0]
+
+
+def collect_all(
+    sources: Sequence[tuple[str, Image]],
+    case: CaseWriter,
+    plan: Plan,
+    progress: Progress | None = None,
+    *,
+    known: Sequence[HostFacts] = (),
+    before: Callable[[Preflight], None] | None = None,
+) -> list[CollectSummary]:
+    """Collect several sources, as (id, image). `before` is told what is to come and may raise to stop it."""
     report = progress or _quiet
     report("survey", 0, 1)
-    found = survey(image, frozenset(plan.catalogue.profiles.deleted))
-    host = read_host_facts(image, found)
-    volumes = lettered(found, host.volumes)
-    case.write_source(plan.source_id, source_record(image, plan.source_id, host))
+    disks = _disks(sources, plan, known)
     report("survey", 1, 1)
-    work = _Collection(image, case, plan, report)
-    resolved = resolve(plan.source_id, volumes, definitions, host)
-    for entry in resolved.missing:
-        work.skip(entry)
-    work.targets(resolved.targets)
-    for volume in volumes:
-        work.deleted(volume)
-    return work.summary(host, volumes)
+    works = [_Collection(disk, case, plan, report) for disk in disks]
+    if before:
+        before(preflight([w for work in works for w in work.wanted]))
+    for disk in disks:
+        case.write_source(disk.source, source_record(disk.image, disk.source, disk.host, known))
+    return [work.take_all() for work in works]
+
+
+def preview(sources: Sequence[tuple[str, Image]], plan: Plan, known: Sequence[HostFacts] = ()) -> Preflight:
+    """What a collection would come to; nothing is written anywhere."""
+    judge = _judge(plan)
+    resolved = (
+        resolve(d.source, d.volumes, plan.catalogue.chosen(plan.profile), d.host) for d in _disks(sources, plan, known)
+    )
+    return preflight([w for r in resolved for w in queue(r.targets, plan.catalogue, judge)])
+
+
+def _disks(sources: Sequence[tuple[str, Image]], plan: Plan, known: Sequence[HostFacts]) -> list[Disk]:
+    deleted = frozenset(plan.catalogue.profiles.deleted)
+    volumes = [v for source, image in sources for v in survey(image, deleted, source)]
+    return disks_of(sources, volumes, known)
+
+
+def _judge(plan: Plan) -> Judge:
+    profiles = plan.catalogue.profiles
+    return Judge(profiles, Window(plan.since, plan.until, frozenset(profiles.dated)))
 
 
 def _quiet(_stage: str, _done: int, _total: int) -> None:
@@ -86,36 +114,33 @@ def _quiet(_stage: str, _done: int, _total: int) -> None:
 class _Collection:
     """One run of `collect`: counts while it works."""
 
-    def __init__(self, image: Image, case: CaseWriter, plan: Plan, report: Progress) -> None:
-        self._image, self._case, self._plan, self._report = image, case, plan, report
-        self._window = Window(plan.since, plan.until, frozenset(plan.catalogue.profiles.dated))
+    def __init__(self, disk: Disk, case: CaseWriter, plan: Plan, report: Progress) -> None:
+        self._disk, self._case, self._plan, self._report = disk, case, plan, report
+        self._judge = _judge(plan)
         self._outcomes: Counter[str] = Counter()
         self._counts: Counter[str] = Counter()
-        self._done = self._total = 0
+        resolved = resolve(disk.source, disk.volumes, plan.catalogue.chosen(plan.profile), disk.host)
+        self._missing_ones = resolved.missing
+        self.wanted: list[Wanted] = queue(resolved.targets, plan.catalogue, self._judge)
+
+    def take_all(self) -> CollectSummary:
+        """Take everything that was found, then what is left of deleted files."""
+        for entry in self._missing_ones:
+            self.skip(entry)
+        done, total = 0, sum(w.size for w in self.wanted)
+        for one in self.wanted:
+            self._target(one.target)
+            done += one.size
+            self._report("collect", done, total)
+        for volume in self._disk.volumes:
+            if not volume.snapshot:
+                self.deleted(volume)
+        return self.summary()
 
     def skip(self, entry: Missing) -> None:
         """Record an attempt that took nothing."""
         self._outcomes[entry.outcome] += 1
         self._case.missing(entry)
-
-    def targets(self, targets: Sequence[Target]) -> None:
-        """Take all targets, tier by tier, in the order of the disk."""
-        ordered = sorted(self._queue(targets), key=lambda q: q[:4])
-        self._total = sum(q[4] for q in ordered)
-        for *_order, size, target in ordered:
-            self._target(target)
-            self._done += size
-            self._report("collect", self._done, self._total)
-
-    def _queue(self, targets: Sequence[Target]) -> Iterator[tuple[int, int, int, str, int, Target]]:
-        """(tier, volume, first cluster, path, allocated bytes, target), read in the order of $MFT."""
-        for target in sorted(targets, key=lambda t: (t.volume.volume.number, t.entry.record, t.path)):
-            file = target.volume.fs.file(target.entry.record)
-            streams = [s for w in target.wanted for s in streams_of(file, w)] if file else []
-            first = min((s.first_cluster for s in streams if s.first_cluster is not None), default=-1)
-            tier = self._plan.catalogue.tier(n for names in target.wanted.values() for n in names)
-            size = sum(s.allocated for s in streams)
-            yield tier, target.volume.volume.number, first, target.path, size, target
 
     def _target(self, target: Target) -> None:
         file = target.volume.fs.file(target.entry.record)
@@ -139,8 +164,8 @@ class _Collection:
 
     def _missing(self, volume: VolumeTree, definition: str, path: str, outcome: OutcomeKind, reason: str) -> Missing:
         return Missing(
-            source=self._plan.source_id,
-            volume=volume.volume.name,
+            source=self._disk.source,
+            volume=volume.shown,
             definition=definition,
             path=identity.printable(path),
             outcome=outcome,
@@ -150,44 +175,22 @@ class _Collection:
     def _stream(
         self, target: Target, file: FileRecord, stream: StreamInfo, definitions: tuple[str, ...], refuse: Refuse
     ) -> None:
-        why = self._why_not(target.path, file, stream, definitions)
+        why = self._judge.refusal(target.path, file, stream, definitions)
         if why:
             refuse(why[0], why[1], stream.name or None)
             return
         place = Place(
-            source=self._plan.source_id,
-            fingerprint=self._image.fingerprint,
+            source=self._disk.source,
+            fingerprint=self._disk.image.fingerprint,
             path=target.path,
             stream=stream.name or None,
             definitions=definitions,
+            state=f"snapshot:{target.volume.snapshot}" if target.volume.snapshot else "live",
+            snapshot=target.volume.snapshot,
         )
         item = self._take(target.volume, file, stream, place)
         if item.read_errors:
             refuse("failed", "read with errors, the rest was taken: " + "; ".join(item.read_errors), item.stream)
-
-    def _why_not(
-        self, path: str, file: FileRecord, stream: StreamInfo, definitions: tuple[str, ...]
-    ) -> tuple[OutcomeKind, str] | None:
-        """The outcome and reason for leaving a stream in the image, None when it is to be taken."""
-        profiles = self._plan.catalogue.profiles
-        if file.reparse and not stream.name:
-            if identity.reparse_tag(file) == identity.WOF:
-                return (
-                    "excluded",
-                    "compressed by the system; its bytes, still packed, are the stream WofCompressedData",
-                )
-            return "excluded", f"{identity.reparse_text(file)}, not followed"
-        if set(definitions) <= set(profiles.presence_only):
-            return "excluded", f"only its presence is recorded: {stream.size} bytes"
-        if not stream.size:
-            return "empty", "the file has 0 bytes"
-        outside = self._window.outside(file, definitions)
-        if outside:
-            return "excluded", outside
-        cls = classify(path, stream.name or None, b"", stream.size)
-        if stream.allocated > profiles.largest_file and cls not in UNLIMITED and cls != HELD:
-            return "too_large", f"{stream.allocated} allocated bytes, the limit is {profiles.largest_file}"
-        return None
 
     def _take(self, volume: VolumeTree, file: FileRecord, stream: StreamInfo, place: Place) -> Item:
         item = self._case.known(place.artifact_id(volume))
@@ -216,8 +219,8 @@ class _Collection:
             self.skip(self._missing(volume, DEFINITION, path, "too_large", f"{found.stream.allocated} allocated bytes"))
             return
         place = Place(
-            source=self._plan.source_id,
-            fingerprint=self._image.fingerprint,
+            source=self._disk.source,
+            fingerprint=self._disk.image.fingerprint,
             path=found.path,
             stream=None,
             definitions=(DEFINITION,),
@@ -228,19 +231,19 @@ class _Collection:
         self._take(volume, found.file, found.stream, place)
         self._counts["recovered"] += 1
 
-    def summary(self, host: HostFacts, volumes: Sequence[VolumeTree]) -> CollectSummary:
+    def summary(self) -> CollectSummary:
         """The counts of the run."""
         return CollectSummary(
-            source=self._plan.source_id,
-            host=host,
+            source=self._disk.source,
+            host=self._disk.host,
             items=self._counts["items"],
             bytes=self._counts["bytes"],
             resumed=self._counts["resumed"],
             recovered=self._counts["recovered"],
             with_read_errors=self._counts["errors"],
             missing=dict(sorted(self._outcomes.items())),
-            damaged_records=sum(v.fs.damaged for v in volumes),
-            problems=self._image.problems,
+            damaged_records=sum(v.fs.damaged for v in self._disk.volumes),
+            problems=self._disk.image.problems,
         )
 
 

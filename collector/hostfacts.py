@@ -10,14 +10,16 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from msgspec import structs
+
 from collector import letters, places
 from collector.environment import expand, normal
 from collector.hives import Hive
 from collector.iisconfig import read_sites
 from collector.image import Image
-from collector.survey import VolumeTree, lettered
+from collector.survey import Place, VolumeTree, lettered
 from collector.timezone import read_zone
-from shellcase.model import ExchangeInstall, HostFacts, IisSite
+from shellcase.model import ExchangeInstall, HostFacts, IisSite, Volume
 
 _CONFIG = "\\Windows\\System32\\config\\"
 _VERSION = "Microsoft\\Windows NT\\CurrentVersion"
@@ -36,41 +38,79 @@ class _Hives:
     control: str
 
 
+Named = dict[Place, Volume]
+"""The live volumes of a machine's disks with their letters."""
+
+
 def read_host_facts(image: Image, volumes: Sequence[VolumeTree]) -> HostFacts:
-    """Facts of the machine whose Windows lies on one of the volumes; only volumes and notes when there is none."""
-    host = _told(image, volumes)
-    return places.complete(host, lettered(volumes, host.volumes))
+    """Facts of the machine on a single disk; only volumes and notes when there is none."""
+    host, named = read_machine((image,), volumes)
+    return structs.replace(host, volumes=tuple(named.values()))
 
 
-def _told(image: Image, volumes: Sequence[VolumeTree]) -> HostFacts:
-    """What hives and configuration tell."""
-    homes = [v for v in volumes if v.tree.find(_CONFIG + "SYSTEM")] or [
-        v for v in volumes if v.tree.find(_CONFIG + "SOFTWARE") or v.tree.find(_IIS_CONFIG)
+def read_machine(
+    images: Sequence[Image], volumes: Sequence[VolumeTree], known: HostFacts | None = None
+) -> tuple[HostFacts, Named]:
+    """Facts of the machine that these disks belong to, and its volumes. `known`: what is known of it already."""
+    host, named = _told(images, volumes, known)
+    return places.complete(host, lettered(volumes, named)), named
+
+
+def homes_of(volumes: Sequence[VolumeTree]) -> list[VolumeTree]:
+    """Live volumes that hold a Windows, else those with a piece of one that tells something."""
+    live = [v for v in volumes if not v.snapshot]
+    return [v for v in live if v.tree.find(_CONFIG + "SYSTEM")] or [
+        v for v in live if v.tree.find(_CONFIG + "SOFTWARE") or v.tree.find(_IIS_CONFIG)
     ]
-    notes = [f"volume at byte {h.volume.offset}: {h.why}" for h in image.volumes if h.why]
-    notes += [_shadows(v) for v in volumes if _shadows(v)]
+
+
+def _told(images: Sequence[Image], volumes: Sequence[VolumeTree], known: HostFacts | None) -> tuple[HostFacts, Named]:
+    """What hives and configuration tell."""
+    homes = homes_of(volumes)
+    notes = [f"volume at byte {h.volume.offset}: {h.why}" for i in images for h in i.volumes if h.why]
+    notes += [note for v in volumes if (note := _shadows(v, volumes))]
+    if not homes and known is not None:
+        return _borrowed(images, volumes, known, notes)
     if not homes:
-        named = letters.assign(image, volumes, Hive("SYSTEM", None), "", ())
-        return HostFacts(volumes=named, notes=(*notes, r"no volume holds \Windows\System32\config\SYSTEM"))
+        named = letters.assign(images, volumes, {}, "", ())
+        return HostFacts(notes=(*notes, r"no volume holds \Windows\System32\config\SYSTEM")), named
     if len(homes) > 1:
         notes.append(f"{len(homes)} volumes hold a SYSTEM hive; facts are those of {homes[0].volume.key}")
-    return _facts(image, volumes, homes[0], notes)
+    return _facts(images, volumes, homes[0], notes)
 
 
-def _shadows(volume: VolumeTree) -> str:
-    """A note on volume shadow copies, which are not read: their stores are files named by two GUIDs."""
+def _borrowed(
+    images: Sequence[Image], volumes: Sequence[VolumeTree], known: HostFacts, notes: list[str]
+) -> tuple[HostFacts, Named]:
+    """A source without a Windows of its own beside one whose machine is known: facts and letters are that one's."""
+    devices = {letter: bytes.fromhex(raw) for letter, raw in known.mounted}
+    root = dict(known.environment).get("systemroot", "")
+    named = letters.assign(images, volumes, devices, root, _configured(known.exchange, known.sites))
+    said = f"no Windows on this source; facts are those of {known.name or 'the machine of the case'}"
+    return structs.replace(known, notes=(*notes, said)), named
+
+
+def _shadows(volume: VolumeTree, volumes: Sequence[VolumeTree]) -> str:
+    """A note on shadow copies that were not read: their stores are files named by two GUIDs."""
+    if volume.snapshot:
+        return ""
     stores = [e for e in volume.tree.walk_folder("\\System Volume Information") if e.name.lower().endswith(_SHADOW)]
     count = sum(len(e.name) > len(_SHADOW) for e in stores)
-    return f"volume at byte {volume.volume.offset}: {count} shadow copies, not read" if count else ""
+    read = sum(v.place == volume.place and bool(v.snapshot) for v in volumes)
+    return f"volume at byte {volume.volume.offset}: {count} shadow copies, {read} read" if count > read else ""
 
 
-def _facts(image: Image, volumes: Sequence[VolumeTree], home: VolumeTree, notes: list[str]) -> HostFacts:
+def _facts(
+    images: Sequence[Image], volumes: Sequence[VolumeTree], home: VolumeTree, notes: list[str]
+) -> tuple[HostFacts, Named]:
     hives = _open_hives(home, notes)
     zone, how = read_zone(hives.system, hives.software, hives.control)
     variables = _variables(hives)
     sites, more = _sites(home, variables)
     exchange = _exchange(hives.software) or places.named_elsewhere(variables, sites)
     version = _VERSION
+    devices = letters.mounted(hives.system)
+    named = letters.assign(images, volumes, devices, variables.get("systemroot", ""), _configured(exchange, sites))
     facts = HostFacts(
         name=_computer_name(hives),
         domain=hives.system.text(f"{hives.control}\\Services\\Tcpip\\Parameters", "Domain"),
@@ -80,9 +120,7 @@ def _facts(image: Image, volumes: Sequence[VolumeTree], home: VolumeTree, notes:
         machine_sid=_machine_sid(hives.sam),
         control_set=hives.control,
         zone=zone,
-        volumes=letters.assign(
-            image, volumes, hives.system, variables.get("systemroot", ""), _configured(exchange, sites)
-        ),
+        mounted=tuple((letter, raw.hex()) for letter, raw in devices.items()),
         exchange=exchange,
         sites=sites,
         event_logs=_event_logs(hives, variables),
@@ -93,13 +131,8 @@ def _facts(image: Image, volumes: Sequence[VolumeTree], home: VolumeTree, notes:
         notes=(),
     )
     problems = [*hives.system.notes, *hives.software.notes, *hives.sam.notes]
-    return _with_notes(facts, [*notes, f"time zone: {how}", *more, *problems])
-
-
-def _with_notes(facts: HostFacts, notes: list[str]) -> HostFacts:
-    from msgspec.structs import replace
-
-    return replace(facts, notes=tuple(dict.fromkeys(notes)))
+    told = [*notes, f"time zone: {how}", *more, *problems]
+    return structs.replace(facts, notes=tuple(dict.fromkeys(told))), named
 
 
 def _open_hives(home: VolumeTree, notes: list[str]) -> _Hives:

@@ -127,7 +127,9 @@ def _with_snapshots(handles: tuple[VolumeHandle, ...]) -> tuple[tuple[VolumeHand
 
 def _check_path(path: Path) -> None:
     if not path.exists():
-        raise UsageError("There is no such source file or folder", str(path), "Give the path of the image's first file, or a folder.")
+        raise UsageError(
+            "There is no such source file or folder", str(path), "Give the path of the image's first file, or a folder."
+        )
 
 
 def _check_file(path: Path) -> None:

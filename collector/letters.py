@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import struct
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from collector.hives import Hive
 from collector.image import Image
-from collector.survey import VolumeTree
+from collector.survey import Place, VolumeTree
 from shellcase.model import Volume
 
 _DOS = "\\dosdevices\\"
+_SYSTEM = "\\Windows\\System32\\config\\SYSTEM"
+_HIVE_LIMIT = 1 << 30
 
 
 def mounted(system: Hive) -> dict[str, bytes]:
@@ -29,29 +31,49 @@ def mounted(system: Hive) -> dict[str, bytes]:
     return dict(sorted(found.items()))
 
 
+def is_mounted(image: Image, home: VolumeTree) -> bool:
+    """Whether the Windows on another disk has had a partition of this one mounted."""
+    devices = mounted(Hive("SYSTEM", home.read(_SYSTEM, _HIVE_LIMIT)))
+    return any(_by_identity(image, h.volume, h.partition_guid, devices)[0] for h in image.volumes if not h.snapshot)
+
+
+Letters = dict[Place, tuple[str, str]]
+"""The letter of each live volume and how it was found; both empty where it was not."""
+
+
 def assign(
-    image: Image, volumes: Sequence[VolumeTree], system: Hive, system_root: str, named: Iterable[str]
-) -> tuple[Volume, ...]:
-    """Volumes with their letters, in the order of the image."""
-    devices = mounted(system)
-    letters = {h.volume.key: _by_identity(image, h.volume, h.partition_guid, devices) for h in image.volumes}
-    _by_windows(volumes, letters, system_root)
-    _by_paths(volumes, letters, named)
+    images: Sequence[Image],
+    volumes: Sequence[VolumeTree],
+    devices: Mapping[str, bytes],
+    system_root: str,
+    named: Iterable[str],
+) -> dict[Place, Volume]:
+    """The live volumes of one machine's disks with their letters, in the order of the images."""
+    live = [v for v in volumes if not v.snapshot]
+    handles = [(i, h) for i in images for h in i.volumes if not h.snapshot]
+    letters = {
+        (i.fingerprint, h.volume.key): (h.volume.letter, h.volume.how)
+        if h.volume.letter
+        else _by_identity(i, h.volume, h.partition_guid, devices)
+        for i, h in handles
+    }
+    _by_windows(live, letters, system_root)
+    _by_paths(live, letters, named)
     _doubt_doubles(letters)
-    return tuple(_named(h.volume, letters[h.volume.key]) for h in image.volumes)
+    return {(i.fingerprint, h.volume.key): _named(h.volume, letters[i.fingerprint, h.volume.key]) for i, h in handles}
 
 
 _NONE = ("", "")
 
 
-def _doubt_doubles(letters: dict[str, tuple[str, str]]) -> None:
+def _doubt_doubles(letters: Letters) -> None:
     given = [letter for letter, _how in letters.values() if letter]
     for key, (letter, how) in letters.items():
         if given.count(letter) > 1:
             letters[key] = ("", f"in doubt: {given.count(letter)} volumes claim {letter} ({how})")
 
 
-def _by_identity(image: Image, volume: Volume, guid: str, devices: dict[str, bytes]) -> tuple[str, str]:
+def _by_identity(image: Image, volume: Volume, guid: str, devices: Mapping[str, bytes]) -> tuple[str, str]:
     for letter, raw in devices.items():
         if guid and raw == b"DMIO:ID:" + uuid.UUID(guid).bytes_le:
             return letter, f"MountedDevices: partition GUID {guid}"
@@ -60,29 +82,29 @@ def _by_identity(image: Image, volume: Volume, guid: str, devices: dict[str, byt
     return _NONE
 
 
-def _by_windows(volumes: Sequence[VolumeTree], letters: dict[str, tuple[str, str]], system_root: str) -> None:
+def _by_windows(volumes: Sequence[VolumeTree], letters: Letters, system_root: str) -> None:
     taken = {letter for letter, _how in letters.values()}
     letter, rest = system_root[:2].upper(), system_root[2:]
     if len(letter) != 2 or letter[1] != ":" or letter in taken:
         return
-    fits = [v for v in volumes if not letters[v.volume.key][0] and v.tree.find(rest + "\\System32\\config\\SYSTEM")]
+    fits = [v for v in volumes if not letters[v.place][0] and v.tree.find(rest + "\\System32\\config\\SYSTEM")]
     if len(fits) == 1:
         how = f"by content: the only volume with {rest}, which SystemRoot places on {letter}"
-        letters[fits[0].volume.key] = (letter, how)
+        letters[fits[0].place] = (letter, how)
 
 
-def _by_paths(volumes: Sequence[VolumeTree], letters: dict[str, tuple[str, str]], named: Iterable[str]) -> None:
+def _by_paths(volumes: Sequence[VolumeTree], letters: Letters, named: Iterable[str]) -> None:
     for path in named:
         letter, rest = path[:2].upper(), path[2:]
         taken = {letter for letter, _how in letters.values()}
         if len(path) < 4 or letter[1] != ":" or letter in taken:
             continue
-        fits = [v for v in volumes if not letters[v.volume.key][0] and v.tree.find(rest)]
+        fits = [v for v in volumes if not letters[v.place][0] and v.tree.find(rest)]
         if len(fits) == 1:
-            letters[fits[0].volume.key] = (letter, f"by content: the only volume with {rest}, configured as {path}")
+            letters[fits[0].place] = (letter, f"by content: the only volume with {rest}, configured as {path}")
         for volume in fits if len(fits) > 1 else ():
             how = f"in doubt: {len(fits)} volumes hold {rest}, configured as {path}"
-            letters[volume.volume.key] = ("", how)
+            letters[volume.place] = ("", how)
 
 
 def _named(volume: Volume, found: tuple[str, str]) -> Volume:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from collector.image import Image
+from collector.machines import same_machine
 from shellcase.model import HostFacts, Volume
 
 
@@ -35,6 +38,8 @@ class SourceRecord(Struct, frozen=True, kw_only=True):
     source: str
     fingerprint: str
     container: str
+    why: str = ""
+    same_machine_as: tuple[str, ...] = ()
     media_size: int
     segments: tuple[SegmentRecord, ...]
     stored_md5: str = ""
@@ -49,13 +54,15 @@ class SourceRecord(Struct, frozen=True, kw_only=True):
     problems: tuple[str, ...] = ()
 
 
-def source_record(image: Image, source_id: str, host: HostFacts) -> SourceRecord:
-    """The record of an opened image."""
+def source_record(image: Image, source_id: str, host: HostFacts, known: Sequence[HostFacts] = ()) -> SourceRecord:
+    """The record of an opened source. `known`: machines of the case's other sources, to say whether it is of one."""
     ewf = image.ewf
     return SourceRecord(
         source=source_id,
         fingerprint=image.fingerprint,
         container=image.container,
+        why=image.why,
+        same_machine_as=tuple(dict.fromkeys(h.name for h in known if same_machine(h, host))),
         media_size=image.size,
         segments=tuple(SegmentRecord(name=p.name, size=p.stat().st_size) for p in image.segments),
         stored_md5=ewf.md5 if ewf else "",
@@ -75,6 +82,7 @@ def source_record(image: Image, source_id: str, host: HostFacts) -> SourceRecord
                 note=h.why,
             )
             for h in image.volumes
+            if not h.snapshot
         ),
         volumes=host.volumes,
         host=host,

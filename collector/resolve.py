@@ -44,14 +44,14 @@ def resolve(source: str, volumes: Sequence[VolumeTree], definitions: Sequence[De
         missing += [_missing(source, "", definition.name, text, why) for text in empty]
     matcher, letters = Matcher(patterns), {v.volume.letter for v in volumes}
     targets: list[Target] = []
-    hits: set[tuple[int, str]] = set()
+    hits: set[tuple[int, tuple[str, str, str]]] = set()
     for volume in volumes:
         numbers = [n for n, p in enumerate(patterns) if _applies(p, volume, letters)]
         nodes = _Nodes(volume, matcher.root(numbers))
         found = _on_volume(volume, matcher, nodes, hits)
         targets += found
         missing += nodes.links(source)
-        missed = (n for n in numbers if (n, volume.volume.key) not in hits)
+        missed = (n for n in numbers if (n, volume.ident) not in hits)
         missing += [_nothing(source, volume, patterns[n]) for n in missed]
     missing += [_no_drive(source, p) for p in patterns if not any(_applies(p, v, letters) for v in volumes)]
     return Resolved(tuple(targets), tuple(missing))
@@ -64,14 +64,16 @@ def _applies(pattern: Pattern, volume: VolumeTree, letters: set[str | None]) -> 
     return volume.volume.letter is None and pattern.drive not in letters and pattern.drive.endswith(":")
 
 
-def _on_volume(volume: VolumeTree, matcher: Matcher, nodes: _Nodes, hits: set[tuple[int, str]]) -> list[Target]:
+def _on_volume(
+    volume: VolumeTree, matcher: Matcher, nodes: _Nodes, hits: set[tuple[int, tuple[str, str, str]]]
+) -> list[Target]:
     tree = volume.tree
     found: dict[tuple[int, str], Target] = {}
     for entry in tree.files:
         node = nodes.of(tree.parent_of(entry))
         for number in node.wanted(entry.name) if node else ():
             pattern, path = matcher.patterns[number], tree.path(entry)
-            hits.add((number, volume.volume.key))
+            hits.add((number, volume.ident))
             target = found.setdefault((entry.record, path), Target(volume, entry, path))
             names = target.wanted.setdefault(pattern.stream or ALL_STREAMS, [])
             if pattern.definition not in names:
@@ -105,9 +107,9 @@ class _Nodes:
         """Wanted folders that are reparse points: described, not followed."""
         found = []
         for record in sorted(r for r in self._tree.reparse if self.of(r)):
-            file, name = self._volume.fs.file(record), self._volume.volume.name
+            file, name = self._volume.fs.file(record), self._volume.shown
             what = reparse_text(file) if file and file.reparse else "reparse point"
-            path = printable(name + self._tree.folder_path(record))
+            path = printable(self._volume.volume.name + self._tree.folder_path(record))
             found.append(
                 Missing(
                     source=source,
@@ -126,7 +128,7 @@ def _missing(source: str, volume: str, definition: str, path: str, reason: str) 
 
 
 def _nothing(source: str, volume: VolumeTree, pattern: Pattern) -> Missing:
-    return _missing(source, volume.volume.name, pattern.definition, pattern.text, "no file of the volume matches")
+    return _missing(source, volume.shown, pattern.definition, pattern.text, "no file of the volume matches")
 
 
 def _no_drive(source: str, pattern: Pattern) -> Missing:

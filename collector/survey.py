@@ -1,8 +1,8 @@
-"""The volumes of an image with their trees: one pass over each $MFT for host facts, patterns and deleted files."""
+"""The volumes of a source with their trees: one pass over each $MFT for host facts, patterns and deleted files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from collector.filesystem import FileSystem, VolumeHandle
@@ -11,15 +11,40 @@ from collector.ntfs import FileRecord
 from collector.tree import Tree
 from shellcase.model import Volume
 
+Place = tuple[str, str]
+"""A live volume among all sources: fingerprint of its image, key of the volume."""
+
 
 @dataclass(frozen=True, slots=True)
 class VolumeTree:
-    """A readable volume and its names. `volume` carries the drive letter once host facts are known."""
+    """A readable volume or shadow copy and its names. `volume` carries the letter once host facts are known."""
 
     volume: Volume
     handle: VolumeHandle
     fs: FileSystem
     tree: Tree
+    image: Image
+    source: str = "SRC-01"
+
+    @property
+    def snapshot(self) -> str:
+        """The shadow copy this is, empty for the live volume."""
+        return self.handle.snapshot
+
+    @property
+    def place(self) -> Place:
+        """The live volume it is or was copied from."""
+        return self.image.fingerprint, self.volume.key
+
+    @property
+    def ident(self) -> tuple[str, str, str]:
+        """Which of all trees of the run."""
+        return (*self.place, self.snapshot)
+
+    @property
+    def shown(self) -> str:
+        """How outcomes call it."""
+        return f"{self.volume.name} in {self.snapshot}" if self.snapshot else self.volume.name
 
     def file(self, path: str) -> FileRecord | None:
         """The file at a volume-relative path, any case."""
@@ -33,13 +58,16 @@ class VolumeTree:
         return self.fs.read(stream, min(limit, stream.size)) if stream else None
 
 
-def survey(image: Image, deleted: frozenset[str] = frozenset()) -> tuple[VolumeTree, ...]:
+def survey(image: Image, deleted: frozenset[str] = frozenset(), source: str = "SRC-01") -> tuple[VolumeTree, ...]:
     """Walk every readable volume. `deleted`: extensions of deleted files worth remembering."""
     handles = ((h, h.fs) for h in image.volumes)
-    return tuple(VolumeTree(h.volume, h, fs, fs.tree(deleted)) for h, fs in handles if fs)
+    return tuple(
+        VolumeTree(h.volume, h, fs, fs.tree(frozenset() if h.snapshot else deleted), image, source)
+        for h, fs in handles
+        if fs
+    )
 
 
-def lettered(volumes: Sequence[VolumeTree], named: Iterable[Volume]) -> tuple[VolumeTree, ...]:
-    """The volumes with the letters they were given."""
-    known = {v.key: v for v in named}
-    return tuple(replace(v, volume=known.get(v.volume.key, v.volume)) for v in volumes)
+def lettered(volumes: Sequence[VolumeTree], named: Mapping[Place, Volume]) -> tuple[VolumeTree, ...]:
+    """The volumes with the letters they were given; shadow copies carry their volume's."""
+    return tuple(replace(v, volume=named.get(v.place, v.volume)) for v in volumes)

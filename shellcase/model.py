@@ -242,6 +242,7 @@ class HostFacts(Struct, frozen=True, kw_only=True):
     sites: tuple[IisSite, ...] = ()
     event_logs: tuple[tuple[str, str], ...] = ()  # (channel, file) from EventLog\\<log>\\File
     environment: tuple[tuple[str, str], ...] = ()  # machine environment variables
+    mounted: tuple[tuple[str, str], ...] = ()  # (letter, identity bytes of MountedDevices as hex)
     profiles: tuple[tuple[str, str], ...] = ()  # (SID, profile path)
     install_ns: int | None = None
     shutdown_ns: int | None = None

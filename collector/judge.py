@@ -1,0 +1,42 @@
+"""Whether a stream is taken at all: the outcome and the reason where it is left in the source."""
+
+from __future__ import annotations
+
+from collector import identity
+from collector.classify import HELD, UNLIMITED, classify
+from collector.definitions import Profiles
+from collector.ntfs import FileRecord
+from collector.runs import StreamInfo
+from collector.window import Window
+from shellcase.model import OutcomeKind
+
+Refusal = tuple[OutcomeKind, str]
+
+
+class Judge:
+    """The rules of one run: limits, the time window, what is only listed."""
+
+    def __init__(self, profiles: Profiles, window: Window) -> None:
+        self._profiles, self._window = profiles, window
+
+    def refusal(self, path: str, file: FileRecord, stream: StreamInfo, definitions: tuple[str, ...]) -> Refusal | None:
+        """None when the stream is to be taken."""
+        if file.reparse and not stream.name:
+            return "excluded", _reparse(file)
+        if set(definitions) <= set(self._profiles.presence_only):
+            return "excluded", f"only its presence is recorded: {stream.size} bytes"
+        if not stream.size:
+            return "empty", "the file has 0 bytes"
+        outside = self._window.outside(path, file, definitions)
+        if outside:
+            return "excluded", f"outside window: {outside}"
+        cls = classify(path, stream.name or None, b"", stream.size)
+        if stream.allocated > self._profiles.largest_file and cls not in UNLIMITED and cls != HELD:
+            return "too_large", f"{stream.allocated} allocated bytes, the limit is {self._profiles.largest_file}"
+        return None
+
+
+def _reparse(file: FileRecord) -> str:
+    if identity.reparse_tag(file) == identity.WOF:
+        return "compressed by the system; its bytes, still packed, are the stream WofCompressedData"
+    return f"{identity.reparse_text(file)}, not followed"
