@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from shellcase.case.environment import command_line, environment
 from shellcase.case.journal import Audit, Journal, Numbers
 from shellcase.case.objects import ObjectStore, StoredObject, hash_only
 from shellcase.clean import cell
@@ -33,6 +34,8 @@ class CaseMeta(msgspec.Struct, frozen=True, kw_only=True):
     report_date: str = ""
     second_zone: str = ""
     profile: str = "exchange"
+    since: str = ""
+    until: str = ""
     fingerprints: tuple[str, ...] = ()
     version: str = ""
 
@@ -96,6 +99,8 @@ class Case:
             with contextlib.suppress(msgspec.ValidationError):
                 item = msgspec.json.decode(line, type=Item)
                 self._known[item.artifact_id] = item
+        self.write_json(f"work/runs/{self.run_name}/environment.json", environment())
+        self.audit("opened", command=command_line())
 
     @staticmethod
     def move_aside(root: Path) -> Path:
@@ -116,6 +121,14 @@ class Case:
     def reopen(self, stage: str) -> None:
         """Let a stage be done again."""
         (self.work / "stages" / stage).unlink(missing_ok=True)
+
+    def take_in(self, fingerprints: tuple[str, ...]) -> None:
+        """Let more sources belong to a finished case: its stages are open again, what was parsed stays parsed."""
+        self.meta = msgspec.structs.replace(self.meta, fingerprints=(*self.meta.fingerprints, *fingerprints))
+        for stage in ("report", "parse", "verify", "collect"):
+            self.reopen(stage)
+        self.write_json("case.json", self.meta)
+        self.audit("sources added", count=len(fingerprints))
 
     def finish(self, stage: str) -> None:
         """Mark a stage as done."""

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from shellcase.clean import storable
+
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -63,22 +65,33 @@ class AuditLine(msgspec.Struct, frozen=True):
     args: dict[str, str | int]
 
 
-class Audit:
-    """The hash-chained log of what was done to the case, with the clock of the examiner's machine."""
+class Chain:
+    """A journal whose every line names the SHA-256 of the former line; the first names that of `seed`."""
 
-    def __init__(self, path: Path, case_key: str, *, writing: bool = True) -> None:
+    def __init__(self, path: Path, seed: str, *, writing: bool = True) -> None:
         self._journal = Journal(path)
         if writing:
             self._journal.mend()
-        self.seq, self.head = 0, hashlib.sha256(f"case-audit-v1\n{case_key}".encode()).hexdigest()
+        self.seq, self.head = 0, hashlib.sha256(seed.encode()).hexdigest()
         for line in self._journal.lines():
             self.seq, self.head = self.seq + 1, hashlib.sha256(line).hexdigest()
 
+    def append(self, line: msgspec.Struct, *, durable: bool) -> None:
+        """Write a line that was made with `seq + 1` and `head`."""
+        self._journal.append(line, durable=durable)
+        self.seq, self.head = self.seq + 1, hashlib.sha256(encode_line(line)).hexdigest()
+
+
+class Audit(Chain):
+    """The hash-chained log of what was done to the case, with the clock of the examiner's machine."""
+
+    def __init__(self, path: Path, case_key: str, *, writing: bool = True) -> None:
+        super().__init__(path, f"case-audit-v1\n{case_key}", writing=writing)
+
     def write(self, run: str, at: str, op: str, args: dict[str, str | int]) -> None:
         """Append a step; `at` is the machine's UTC time as ISO 8601."""
-        line = AuditLine(self.seq + 1, self.head, at, run, op, args)
-        self._journal.append(line, durable=False)
-        self.seq, self.head = line.seq, hashlib.sha256(encode_line(line)).hexdigest()
+        said = {k: storable(v) if isinstance(v, str) else v for k, v in args.items()}
+        self.append(AuditLine(self.seq + 1, self.head, at, run, op, said), durable=False)
 
 
 _WIDTH = {"SRC": 2, "ITEM": 6, "F": 3, "EX": 3}

@@ -98,10 +98,10 @@ def test_the_audit_log_is_chained(case: Case) -> None:
     case.audit("two")
     lines = list(Journal(case.data / "audit.jsonl").lines())
     entries = [msgspec.json.decode(line, type=AuditLine) for line in lines]
-    assert [e.seq for e in entries] == [1, 2]
-    assert entries[1].prev == hashlib.sha256(lines[0]).hexdigest()
-    changed = encode_line(msgspec.structs.replace(entries[0], op="ONE"))
-    assert entries[1].prev != hashlib.sha256(changed).hexdigest()
+    assert [(e.seq, e.op) for e in entries] == [(1, "opened"), (2, "one"), (3, "two")]
+    assert entries[2].prev == hashlib.sha256(lines[1]).hexdigest()
+    changed = encode_line(msgspec.structs.replace(entries[1], op="ONE"))
+    assert entries[2].prev != hashlib.sha256(changed).hexdigest()
 
 
 def test_a_foreign_folder_is_refused(tmp_path: Path) -> None:
