@@ -60,6 +60,18 @@ def write_events(case: Case, where: str, fmt: str, output: Path | None) -> int:
     return OK
 
 
+def write_new(output: Path, content: bytes) -> None:
+    """A new file, whole or not at all; says where it is. UsageError when something is in the way."""
+    _must_be_new(output)
+    try:
+        with output.open("xb") as out:
+            out.write(content)
+    except BaseException:
+        output.unlink(missing_ok=True)
+        raise
+    typer.echo(f"written → {plain(str(output), 1000)}", err=True)
+
+
 def _must_be_new(output: Path) -> None:
     if output.exists():
         raise UsageError("the output file exists already", str(output), "choose another name")

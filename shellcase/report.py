@@ -29,27 +29,45 @@ _DRAWN = ("confirmed", "suspicious", "attempted")
 
 
 def write_report(case: Case) -> Path:
-    """Write result.json and the examiner's page of the case's first report; return the page's path."""
+    """Write result.json and the examiner's page as the next version, or keep the last one where nothing differs.
+
+    Returns the page's path, `reports/R1/examiner.html` for the first.
+    """
     result = assemble(case)
-    case.write_bytes("reports/R1/result.json", encode(result))
-    return case.write_bytes("reports/R1/examiner.html", render(result).encode("utf-8"))
+    files = {"result.json": encode(result), "examiner.html": render(result).encode("utf-8")}
+    last = case.reports_closed()
+    same = all(_content(case.reports / f"R{last}" / name) == content for name, content in files.items())
+    folder = f"R{last if same else last + 1}"
+    for name, content in () if same else files.items():
+        case.write_bytes(f"reports/{folder}/{name}", content)
+    return case.reports / folder / "examiner.html"
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
 
 
 def render(result: Result) -> str:
     """The page: a pure function of the result document."""
-    style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
-    page = _environment().get_template("examiner.html")
-    return page.render(
+    return render_form(
+        "examiner.html",
+        "report.css",
         r=result,
-        style=Markup(style),  # noqa: S704 - our own file, no foreign text in it
-        csp=f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'",
         picture=Markup(_picture(result)),  # noqa: S704 - svg.py escapes what it is given
         claim_words=wording.CLAIM_WORDS,
         scale=wording.STRENGTH_SCALE,
         claim_order=("confirmed", "suspicious", "attempted", "context"),
         glossary=wording.GLOSSARY,
     )
+
+
+def render_form(template: str, sheet: str = "forms.css", **values: object) -> str:
+    """A page from a template and a style sheet of ours; the page may use nothing else."""
+    style = (TEMPLATES / sheet).read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
+    csp = f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+    safe = Markup(style)  # noqa: S704 - our own file, no foreign text in it
+    return _environment().get_template(template).render(style=safe, csp=csp, **values)
 
 
 def _environment() -> Environment:
