@@ -14,7 +14,7 @@ from shellcase.case import Case
 from shellcase.cited import ROWS_PER_FINDING, cited_events, iso_of, local_of, shortest
 from shellcase.deleted import deleted_files
 from shellcase.detect import RuleRun
-from shellcase.errors import UsageError
+from shellcase.errors import IntegrityError, UsageError
 from shellcase.exhibits import dump_traces, web_shells
 from shellcase.fold import hosts
 from shellcase.keytimes import key_times
@@ -22,6 +22,8 @@ from shellcase.ledger import Entry, alarms, read_ledger
 from shellcase.link import Chain
 from shellcase.logs import log_coverage, window
 from shellcase.model import Finding, Item, merge_ledgers
+from shellcase.paper.custody import Entry as CustodyEntry
+from shellcase.paper.custody import read_custody
 from shellcase.result import (
     CitedItem,
     Coverage,
@@ -81,6 +83,7 @@ def assemble(case: Case) -> Result:
         asked = answers(timeline, found.findings, source.host, logs)
         count = int(timeline.query("SELECT count(*) AS n FROM timeline").column("n")[0].as_py())
     coverage = _coverage(entries)
+    custody, broken = _custody(case)
     return Result(
         version=__version__,
         case=case.meta,
@@ -98,14 +101,23 @@ def assemble(case: Case) -> Result:
         coverage=coverage,
         logs=logs,
         cited=_cited(found.findings, items),
+        custody=custody,
         not_collected=missing[:_MISSING_SHOWN],
         not_collected_count=len(missing),
         item_count=len(items),
         event_count=count,
         tested=_all_tested(found.tested),
-        alarms=tuple(alarms(entries, ())),
+        alarms=(*broken, *alarms(entries, ())),
         limits=wording.limits(source.host, coverage),
     )
+
+
+def _custody(case: Case) -> tuple[tuple[CustodyEntry, ...], tuple[str, ...]]:
+    """The custody entries, or the alarm that their chain is broken: then none of them is shown as if it were whole."""
+    try:
+        return read_custody(case), ()
+    except IntegrityError as error:
+        return (), (error.what,)
 
 
 _OUTCOMES = {"ran": "ran over the records of the case", "not_tested": "not tested", "failed": "could not run"}

@@ -8,6 +8,7 @@ from msgspec import Struct
 from shellcase.case import CaseMeta
 from shellcase.link import Chain
 from shellcase.model import Claim, Finding, HostFacts, Missing
+from shellcase.paper.custody import Entry as CustodyEntry
 
 
 class StoredHashes(Struct, frozen=True, kw_only=True):
@@ -217,6 +218,7 @@ class Result(Struct, frozen=True, kw_only=True):
     coverage: tuple[Coverage, ...]
     logs: tuple[LogCover, ...]
     cited: tuple[CitedItem, ...]
+    custody: tuple[CustodyEntry, ...] = ()
     not_collected: tuple[Missing, ...]
     not_collected_count: int
     item_count: int
