@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from collector.ntfs import FileRecord
 from collector.runs import Reader, StreamInfo
 from shellcase.model import Volume
+from shellcase.records import SnapshotInfo
 
 if TYPE_CHECKING:
     from collector.tree import Tree
@@ -55,7 +56,7 @@ class FileSystem(Protocol):
 class VolumeHandle:
     """A volume found in a source; `fs` is None where the file system is another or cannot be read (`why`).
 
-    `snapshot` names the volume shadow copy this is (`vss:<id>`), empty for the live volume.
+    `snapshot` names the volume shadow copy this is (`vss:<id>`), empty for the live volume; `info` holds its facts.
     """
 
     volume: Volume
@@ -65,3 +66,4 @@ class VolumeHandle:
     partition_guid: str = ""
     partition_type: str = ""
     snapshot: str = ""
+    info: SnapshotInfo | None = None

@@ -9,6 +9,7 @@ from msgspec import Struct
 from collector.image import Image
 from collector.machines import same_machine
 from shellcase.model import HostFacts, Volume
+from shellcase.records import SnapshotInfo
 
 
 class SegmentRecord(Struct, frozen=True, kw_only=True):
@@ -50,6 +51,7 @@ class SourceRecord(Struct, frozen=True, kw_only=True):
     disk_signature: str = ""
     partitions: tuple[PartitionRecord, ...]
     volumes: tuple[Volume, ...]
+    snapshots: tuple[SnapshotInfo, ...] = ()
     host: HostFacts
     problems: tuple[str, ...] = ()
 
@@ -85,6 +87,7 @@ def source_record(image: Image, source_id: str, host: HostFacts, known: Sequence
             if not h.snapshot
         ),
         volumes=host.volumes,
+        snapshots=tuple(h.info for h in image.volumes if h.info),
         host=host,
         problems=image.problems,
     )

@@ -61,6 +61,28 @@ class Missing(Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class SnapshotInfo(Struct, frozen=True, kw_only=True):
+    """One volume shadow copy of a source, as its volume's catalog tells it.
+
+    `snapshot` is `vss:<store GUID>`; items and records from it have the state `snapshot:<snapshot>`. `number` counts
+    the copies of its volume from the oldest (1). `created` is a FILETIME, `sequence` the catalog's own count.
+    `problem` tells why it could not be read.
+    """
+
+    snapshot: str
+    volume_key: str
+    number: int
+    created: int
+    sequence: int = 0
+    copy: str = ""
+    copy_set: str = ""
+    context: int = 0
+    attributes: int = 0
+    machine: str = ""
+    service_machine: str = ""
+    problem: str = ""
+
+
 Claim = Literal["confirmed", "attempted", "suspicious", "context"]
 Weight = Literal["proof", "strong", "medium", "weak"]
 

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from pathlib import Path
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.hostfacts import read_host_facts
-from collector.image import open_source
 from collector.runs import Run, StreamInfo, decode_runs, extents_of, pieces, read_range
-from collector.survey import survey
 
 CLUSTER = 512
 
@@ -86,11 +79,3 @@ def test_an_impossible_size_costs_no_time() -> None:
     found = list(pieces(Pattern(), CLUSTER, hostile, holes=False))
     assert [len(p.data) for p in found] == [CLUSTER, 0]
     assert "before the size of the file" in found[-1].error
-
-
-@pytest.mark.timeout(10)
-def test_shadow_copies_that_are_not_read_are_said(shared_dir: Path) -> None:
-    """The foreign volume has two; the host's notes must not hide them."""
-    with closing(open_source(shared_dir / "corpora" / "plaso" / "test_data" / "vsstest.qcow2")) as image:
-        notes = read_host_facts(image, survey(image)).notes
-    assert any("2 shadow copies, 0 read" in n for n in notes)
