@@ -9,14 +9,14 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 from parsers import load
 from shellcase.case import Case, CaseMeta, ObjectSource
 from shellcase.model import Event, EventBatch, Item, Job
+from shellcase.opening import close, open_case
 from shellcase.rooms import DEMO
-from shellcase.run import Run, execute, open_case
+from shellcase.run import Run, execute
 
 _ROUNDS = 5
 
@@ -68,9 +68,9 @@ def main() -> None:
     """Print the table."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        case, image = open_case(folder / "case", CaseMeta(), (DEMO / "EX01.E01",), clobber=False)
-        with closing(image):
-            took, code = seconds(lambda: execute(Run(sources=(DEMO / "EX01.E01",), case=case, image=image)))
+        case, images = open_case(folder / "case", CaseMeta(), (DEMO / "EX01.E01",), clobber=False)
+        took, code = seconds(lambda: execute(Run(case=case, images=images)))
+        close(images)
         print(f"{'EX01, image to report':<28} {took:.1f} s, exit code {code}")
         items = list(case.items())
         log = max((i for i in items if i.cls == "evtx"), key=lambda i: i.size)

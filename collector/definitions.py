@@ -91,8 +91,8 @@ class Catalogue(Struct, frozen=True):
         return min(numbers, default=len(self.profiles.tiers))
 
 
-def load(folder: Path = FOLDER) -> Catalogue:
-    """Read every file of a folder. UsageError names the file, the definition and what is wrong."""
+def load(folder: Path = FOLDER, also: Path | None = None) -> Catalogue:
+    """Read every file of a folder, and of the user's own. UsageError names the file, the definition and the fault."""
     definitions: dict[str, Definition] = {}
     for path in sorted(folder.glob("*.yaml")):
         if path.name == "profiles.yaml":

@@ -10,7 +10,10 @@ import typer
 CaseDir = Annotated[Path, typer.Option("--case", help="The case folder; made new, or resumed when it is unfinished.")]
 CaseArg = Annotated[Path, typer.Argument(metavar="CASE", help="A case folder.")]
 SourceArg = Annotated[
-    list[Path], typer.Argument(metavar="SOURCE...", help="The image: E01, raw, VMDK, VHD, VHDX, QCOW2.")
+    list[Path],
+    typer.Argument(
+        metavar="SOURCE...", help="Disk images of one machine (E01, raw, VMDK, VHD, VHDX, QCOW2), or collections."
+    ),
 ]
 EventArg = Annotated[str, typer.Argument(metavar="EVENT_ID", help="As the report and `shellcase timeline` print it.")]
 Number = Annotated[str, typer.Option("--case-number", help="As it shall stand in the report.")]
@@ -29,5 +32,15 @@ Dumps = Annotated[
 Clobber = Annotated[
     bool, typer.Option("--clobber", help="Move an existing case folder aside first; nothing is deleted.")
 ]
+Definitions = Annotated[
+    Path | None, typer.Option("--definitions", help="A folder of your own definitions (YAML or .tkape), also taken.")
+]
+Since = Annotated[str, typer.Option("--since", help="Leave dated logs from before this UTC instant in the source.")]
+Until = Annotated[str, typer.Option("--until", help="Leave dated logs from after this UTC instant in the source.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be collected; nothing is written.")]
+RecoveryKey = Annotated[
+    list[str] | None, typer.Option("--recovery-key", help="BitLocker recovery key of 48 digits; may be repeated.")
+]
+Keychain = Annotated[Path | None, typer.Option("--keychain", help="A CSV file of keys for encrypted volumes.")]
 AsJson = Annotated[bool, typer.Option("--json", help="A machine-readable summary on stdout.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress; errors are still told.")]

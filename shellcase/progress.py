@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable
 from types import TracebackType
 
 from rich.console import Console
@@ -58,6 +59,11 @@ class Display:
             if self._tenth.get(stage, -1) < tenth:
                 self._tenth[stage] = tenth
                 print(f"{stage}: {tenth * 10} %{self._left(stage, tenth)}", file=sys.stderr, flush=True)  # noqa: T201 - this is the display
+
+    def say(self, lines: Iterable[str]) -> None:
+        """Lines for people, above the bars."""
+        for line in lines if self._live or self._lines else ():
+            self._bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def _left(self, stage: str, tenth: int) -> str:
         """The time left, from the pace so far."""

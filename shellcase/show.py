@@ -45,7 +45,7 @@ def case_summary(case: Case) -> dict[str, str]:
     findings = read_findings(case).findings
     ledger = read_ledger(case)
     counts = {c: sum(f.claim == c for f in findings) for c in ("confirmed", "suspicious", "attempted", "context")}
-    report = case.reports / "R1" / "examiner.html"
+    report = case.reports / f"R{case.reports_closed() or 1}" / "examiner.html"
     return {
         "case": str(case.root),
         "case_number": case.meta.case_number,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,11 +17,14 @@ META = CaseMeta(case_number="T-1", examiner="the test suite", title="Test case")
 
 def make_case(image: Path, folder: Path, *, jobs: int = 2) -> tuple[Case, int]:
     """Run all steps over an image; the case and the exit code."""
-    from shellcase.run import Run, execute, open_case
+    from shellcase.opening import close, open_case
+    from shellcase.run import Run, execute
 
     case, opened = open_case(folder, META, (image,), clobber=False)
-    with closing(opened):
-        return case, execute(Run(sources=(image,), case=case, image=opened, jobs=jobs))
+    try:
+        return case, execute(Run(case=case, images=opened, jobs=jobs))
+    finally:
+        close(opened)
 
 
 @pytest.fixture(scope="session")

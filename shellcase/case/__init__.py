@@ -11,7 +11,8 @@ Evidence, work product and what is handed out are apart from the first run. Path
 examiner's machine live only in audit.jsonl, custody.jsonl and work/runs.
 """
 
-from shellcase.case.folder import Case, CaseMeta
+from shellcase.case.description import CaseMeta
+from shellcase.case.folder import Case
 from shellcase.case.objects import ObjectSource, StoredObject, open_object
 
 __all__ = ["Case", "CaseMeta", "ObjectSource", "StoredObject", "open_object"]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from shellcase.case.description import CaseMeta, read_meta
 from shellcase.case.environment import command_line, environment
 from shellcase.case.journal import Audit, Journal, Numbers
 from shellcase.case.objects import ObjectStore, StoredObject, hash_only
@@ -21,23 +22,6 @@ from shellcase.errors import IntegrityError, UsageError
 from shellcase.model import Item, Missing
 
 _BATCH = 256
-
-
-class CaseMeta(msgspec.Struct, frozen=True, kw_only=True):
-    """case.json: what people say about the case, and what it was made from. No clock, no machine."""
-
-    schema: str = "shellcase.case/1"
-    case_number: str = ""
-    title: str = ""
-    examiner: str = ""
-    organisation: str = ""
-    report_date: str = ""
-    second_zone: str = ""
-    profile: str = "exchange"
-    since: str = ""
-    until: str = ""
-    fingerprints: tuple[str, ...] = ()
-    version: str = ""
 
 
 class _Digest(msgspec.Struct, frozen=True):
@@ -77,7 +61,7 @@ class Case:
     def open(cls, root: Path) -> Case:
         """Open a case for its next stage; UsageError when it is none."""
         cls.look(root)
-        case = cls(root, _read_meta(root / "data" / "case.json"))
+        case = cls(root, read_meta(root / "data" / "case.json"))
         case._begin()
         return case
 
@@ -89,7 +73,7 @@ class Case:
             raise UsageError(
                 "this is no case folder", str(root), "give a folder that `shellcase run` or `collect` made"
             )
-        return cls(root, _read_meta(path), writing=False)
+        return cls(root, read_meta(path), writing=False)
 
     def _begin(self) -> None:
         (self.work / "runs" / self.run_name).mkdir(parents=True, exist_ok=True)
@@ -118,15 +102,15 @@ class Case:
         """Whether an earlier run finished this stage."""
         return (self.work / "stages" / stage).exists()
 
-    def reopen(self, stage: str) -> None:
-        """Let a stage be done again."""
-        (self.work / "stages" / stage).unlink(missing_ok=True)
+    def reopen(self, *stages: str) -> None:
+        """Let stages be done again."""
+        for stage in stages:
+            (self.work / "stages" / stage).unlink(missing_ok=True)
 
     def take_in(self, fingerprints: tuple[str, ...]) -> None:
         """Let more sources belong to a finished case: its stages are open again, what was parsed stays parsed."""
         self.meta = msgspec.structs.replace(self.meta, fingerprints=(*self.meta.fingerprints, *fingerprints))
-        for stage in ("report", "parse", "verify", "collect"):
-            self.reopen(stage)
+        self.reopen("report", "parse", "verify", "collect")
         self.write_json("case.json", self.meta)
         self.audit("sources added", count=len(fingerprints))
 
@@ -243,6 +227,10 @@ class Case:
         encode = msgspec.json.Encoder(order="sorted").encode
         self.write_bytes(name, b"".join(encode(v) + b"\n" for v in values))
 
+    def reports_closed(self) -> int:
+        """How many versions of the report are final; a later one never overwrites them."""
+        return len(list((self.work / "stages").glob("report-R*")))
+
     def timeline_folder(self) -> Path:
         """Where the Parquet timeline lies."""
         return self.evidence / "timeline"
@@ -264,16 +252,6 @@ class Case:
     def reset_shards(self) -> None:
         """Drop the parsers' unfinished parts once the timeline is written."""
         shutil.rmtree(self.shards, ignore_errors=True)
-
-
-def _read_meta(path: Path) -> CaseMeta:
-    try:
-        meta = msgspec.json.decode(path.read_bytes(), type=CaseMeta)
-    except msgspec.DecodeError as error:
-        raise UsageError(f"case.json cannot be read: {error}", str(path), "restore it from a copy") from error
-    if not meta.fingerprints:
-        raise UsageError("case.json names no source", str(path), "restore it from a copy")
-    return meta
 
 
 def _files_csv(items: list[Item]) -> bytes:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from shellcase import run as runs
+from shellcase import tell
 from shellcase.case import Case
 from shellcase.clean import plain
 from shellcase.errors import OK
@@ -46,7 +46,7 @@ def timeline_command(
 ) -> int:
     """Filter the timeline and write it out."""
     case = Case.look(case_dir)
-    parts = [f"({where})", *period(*(runs.instant(t) if t else "" for t in (since, until)))]
+    parts = [f"({where})", *period(*(tell.instant(t) if t else "" for t in (since, until)))]
     return write_events(case, " AND ".join(parts), fmt, output)
 
 
@@ -57,9 +57,9 @@ def show_command(case_dir: CaseArg, event_id: EventArg) -> int:
 
 def parsers_command() -> int:
     """Every parser: name, version, what feeds it, what it yields."""
-    return print_lines(runs.parser_lines())
+    return print_lines(tell.parser_lines())
 
 
 def rules_command(rule_id: Annotated[str, typer.Argument(metavar="[RULE]", help="One rule in full.")] = "") -> int:
     """Every rule, or one explained."""
-    return print_lines(runs.rule_lines(rule_id))
+    return print_lines(tell.rule_lines(rule_id))

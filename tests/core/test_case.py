@@ -13,7 +13,7 @@ from shellcase.case import Case, CaseMeta, ObjectSource, open_object
 from shellcase.case.journal import AuditLine, Journal, encode_line
 from shellcase.errors import IntegrityError, UsageError
 from shellcase.model import HostFacts, Item, Missing
-from shellcase.run import _same_work
+from shellcase.opening import _same_work
 from shellcase.zones import Zone, parse_tzi
 
 
