@@ -136,7 +136,10 @@ def parse(
         for t in shards
         for e in msgspec.json.decode(Path(t.shard).with_suffix(".json").read_bytes(), type=list[Entry])
     ]
-    write_sorted([Path(t.shard).with_suffix(".parquet") for t in shards], case.timeline_folder(), source_id)
+    folder = case.timeline_folder() / f"source={source_id}"
+    for old in folder.glob("*.parquet"):  # of an earlier parse, whose last parts might have no successor
+        old.unlink()
+    write_sorted([Path(t.shard).with_suffix(".parquet") for t in shards], folder, source_id)
     return sorted(entries, key=lambda e: (e.item, e.parser))
 
 
