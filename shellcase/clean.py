@@ -7,6 +7,7 @@ turn the reading direction are shown as `\\u{202E}`; nothing else of the text ch
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 CUT = "…"
 """Stands at the end of a text that was cut to its limit."""
@@ -38,6 +39,11 @@ def cell(text: str) -> str:
 def storable(text: str) -> str:
     """The text as valid UTF-8: lone surrogates (legal in NTFS names) become `\\u{D800}`, all else stays."""
     return _SURROGATE.sub(_show, text) if _SURROGATE.search(text) else text
+
+
+def reshown(text: str, show: Callable[[str], str]) -> str:
+    """The text with every invisible, directing or half character as `show` spells it."""
+    return _UNSAFE.sub(lambda m: show(m[0]), text)
 
 
 def _show(match: re.Match[str]) -> str:

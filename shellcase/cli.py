@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from shellcase import __version__
-from shellcase.commands import look, sealing, work
+from shellcase.commands import handing, look, sealing, work
 from shellcase.errors import OK, USAGE, Interrupted, ShellcaseError
 from shellcase.failures import of_the_system, say
 
@@ -55,6 +55,8 @@ app.command("report")(work.report_command)
 app.command("demo")(work.demo_command)
 app.command("keygen")(sealing.keygen_command)
 app.add_typer(sealing.app, name="seal")
+app.command("extract")(handing.extract_command)
+app.command("export")(handing.export_command)
 app.command("info")(look.info_command)
 app.command("timeline")(look.timeline_command)
 app.command("show")(look.show_command)

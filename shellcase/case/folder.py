@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -16,8 +14,8 @@ import msgspec
 from shellcase.case.description import CaseMeta, read_meta
 from shellcase.case.environment import command_line, environment
 from shellcase.case.journal import Audit, Journal, Numbers
+from shellcase.case.listing import files_csv
 from shellcase.case.objects import ObjectStore, StoredObject, hash_only
-from shellcase.clean import cell
 from shellcase.errors import IntegrityError, UsageError
 from shellcase.model import Item, Missing
 
@@ -187,7 +185,7 @@ class Case:
         ordered = sorted(items.values(), key=lambda i: i.item)
         self._write_lines("evidence/collected.jsonl", ordered)
         self._write_lines("evidence/not_collected.jsonl", [missing[k] for k in sorted(missing)])
-        self.write_bytes("evidence/files.csv", _files_csv(ordered))
+        self.write_bytes("evidence/files.csv", files_csv(ordered))
         self.finish("collect")
 
     def items(self) -> Iterator[Item]:
@@ -252,25 +250,3 @@ class Case:
     def reset_shards(self) -> None:
         """Drop the parsers' unfinished parts once the timeline is written."""
         shutil.rmtree(self.shards, ignore_errors=True)
-
-
-def _files_csv(items: list[Item]) -> bytes:
-    """What people browse: original path, state, size, hash, object."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
-    writer.writerow(["item", "path", "stream", "state", "class", "size", "sha256", "md5", "stored_as", "object"])
-    for i in items:
-        row = [
-            i.item,
-            i.path,
-            i.stream or "",
-            i.state,
-            i.cls,
-            str(i.size),
-            i.sha256,
-            i.md5,
-            i.stored_as,
-            i.object or "",
-        ]
-        writer.writerow([cell(c) for c in row])
-    return ("\ufeff" + out.getvalue()).encode("utf-8", "backslashreplace")
