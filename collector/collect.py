@@ -23,6 +23,7 @@ from collector.queue import Preflight, Wanted, preflight, queue
 from collector.records import source_record
 from collector.resolve import Target, resolve
 from collector.runs import StreamInfo
+from collector.security import Descriptors
 from collector.survey import VolumeTree, survey
 from collector.take import Place, streams_of, take
 from collector.window import Window
@@ -119,6 +120,7 @@ class _Collection:
         self._judge = _judge(plan)
         self._outcomes: Counter[str] = Counter()
         self._counts: Counter[str] = Counter()
+        self._known_descriptors: dict[tuple[str, str, str], Descriptors] = {}
         resolved = resolve(disk.source, disk.volumes, plan.catalogue.chosen(plan.profile), disk.host)
         self._missing_ones = resolved.missing
         self.wanted: list[Wanted] = queue(resolved.targets, plan.catalogue, self._judge)
@@ -197,11 +199,18 @@ class _Collection:
         if item is not None:
             self._counts["resumed"] += 1
         else:
-            item = take(self._case, volume, file, stream, place, dumps=self._plan.include_memory_dumps)
+            sd = self._descriptors(volume).sha256(file)
+            dumps = self._plan.include_memory_dumps
+            item = take(self._case, volume, file, stream, place, dumps=dumps, sd_sha256=sd)
         self._counts["items"] += 1
         self._counts["bytes"] += item.size if item.extents is None else sum(n for _at, n in item.extents)
         self._counts["errors"] += bool(item.read_errors)
         return item
+
+    def _descriptors(self, volume: VolumeTree) -> Descriptors:
+        if volume.ident not in self._known_descriptors:
+            self._known_descriptors[volume.ident] = Descriptors(volume.fs)
+        return self._known_descriptors[volume.ident]
 
     def deleted(self, volume: VolumeTree) -> None:
         """Take what is left of deleted files."""

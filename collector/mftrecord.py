@@ -14,7 +14,7 @@ from msgspec import Struct
 from collector.runs import Run, StreamInfo, decode_runs
 from shellcase.model import FileTimes
 
-SI, ATTRIBUTE_LIST, FILE_NAME, DATA, REPARSE, END = 0x10, 0x20, 0x30, 0x80, 0xC0, 0xFFFFFFFF
+SI, ATTRIBUTE_LIST, FILE_NAME, SECURITY, DATA, REPARSE, END = 0x10, 0x20, 0x30, 0x50, 0x80, 0xC0, 0xFFFFFFFF
 IN_USE, DIRECTORY = 1, 2
 DOS_NAME = 2
 _REF = (1 << 48) - 1
@@ -125,12 +125,12 @@ def file_name(raw: bytes) -> Name | None:
     return Name(parent & _REF, parent >> 48, text, namespace, FileTimes(b, m, c, a), flags) if text else None
 
 
-def standard_information(raw: bytes) -> tuple[FileTimes, int] | None:
-    """Times and DOS attribute bits of $STANDARD_INFORMATION."""
+def standard_information(raw: bytes) -> tuple[FileTimes, int, int] | None:
+    """Times, DOS attribute bits and security id (0 before NTFS 3) of $STANDARD_INFORMATION."""
     if len(raw) < 36:
         return None
     b, m, c, a, bits = _SI.unpack_from(raw)
-    return FileTimes(b, m, c, a), bits
+    return FileTimes(b, m, c, a), bits, struct.unpack_from("<I", raw, 52)[0] if len(raw) >= 56 else 0
 
 
 class Part(Struct, frozen=True):

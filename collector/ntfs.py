@@ -35,6 +35,8 @@ class FileRecord(Struct, frozen=True, kw_only=True):
     names: tuple[mr.Name, ...]
     streams: tuple[StreamInfo, ...]
     reparse: bytes
+    security_id: int = 0
+    descriptor: bytes = b""
     damage: tuple[str, ...] = ()
 
     def stream(self, name: str) -> StreamInfo | None:
@@ -151,16 +153,18 @@ class Ntfs:
             return None
         head = mr.header(base)
         records, damage = self._with_extensions(number, base, head)
-        names, si, bits, reparse = [], None, 0, b""
+        names, si, bits, reparse, security, descriptor = [], None, 0, b"", 0, b""
         for record in records:
             part = mr.header(record)
             for attr in mr.attributes(record, part.first, part.used):
                 if attr.kind == mr.FILE_NAME and (name := mr.file_name(mr.content(record, attr))):
                     names.append(name)
                 elif attr.kind == mr.SI and (found := mr.standard_information(mr.content(record, attr))):
-                    si, bits = found
+                    si, bits, security = found
                 elif attr.kind == mr.REPARSE:
                     reparse = mr.content(record, attr) or b"\0\0\0\0"
+                elif attr.kind == mr.SECURITY:
+                    descriptor = mr.content(record, attr)
         return FileRecord(
             number=number,
             seq=head.seq,
@@ -171,6 +175,8 @@ class Ntfs:
             names=tuple(names),
             streams=tuple(self._streams(records).values()),
             reparse=reparse,
+            security_id=security,
+            descriptor=descriptor,
             damage=tuple(damage),
         )
 

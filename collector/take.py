@@ -11,9 +11,11 @@ from msgspec import Struct
 from collector import identity
 from collector.classify import HELD, classify
 from collector.dumps import ReadAt, Skeleton, skeleton
+from collector.mftrecord import DOS_NAME
 from collector.ntfs import FileRecord
 from collector.runs import StreamInfo, extents_of, pieces, read_range
 from collector.survey import VolumeTree
+from collector.tree import Entry
 from collector.writer import CaseWriter, Stored
 from shellcase.model import Item
 
@@ -61,7 +63,14 @@ class _Bytes:
 
 
 def take(
-    case: CaseWriter, volume: VolumeTree, file: FileRecord, stream: StreamInfo, place: Place, *, dumps: bool
+    case: CaseWriter,
+    volume: VolumeTree,
+    file: FileRecord,
+    stream: StreamInfo,
+    place: Place,
+    *,
+    dumps: bool,
+    sd_sha256: str = "",
 ) -> Item:
     """Store the stream and record it. Memory dumps are only hashed unless `dumps`; a skeleton of theirs is kept."""
     packed = _as_extents(stream, place, volume.fs.cluster)
@@ -81,6 +90,7 @@ def take(
         source=place.source,
         artifact_id=artifact,
         volume=volume.volume.name,
+        volume_key=volume.volume.key,
         path=identity.printable(f"{volume.volume.name}{place.path}"),
         path_b64=identity.exact_b64(place.path),
         stream=identity.printable(place.stream) if place.stream else None,
@@ -92,12 +102,18 @@ def take(
         allocated=stream.allocated,
         mft_record=file.number,
         mft_seq=file.seq,
+        parent_ref=f"{name.parent}-{name.parent_seq}" if name else "",
+        valid_data=stream.initialized if stream.initialized < stream.size else stream.size,
+        hardlinks=_other_names(volume, file, place.path),
+        reparse=identity.reparse_text(file) if file.reparse else "",
+        sd_sha256=sd_sha256,
         flags=identity.flags(file, stream),
         si_times=file.si,
         fn_times=name.times if name else None,
         md5=kept.stored.md5,
         sha1=kept.stored.sha1,
         sha256=kept.stored.sha256,
+        bytes_read=kept.stored.size,
         object=kept.object,
         stored_as=kept.how,
         extents=kept.extents,
@@ -105,6 +121,15 @@ def take(
     )
     case.collected(item)
     return item
+
+
+def _other_names(volume: VolumeTree, file: FileRecord, path: str) -> tuple[str, ...]:
+    """Paths of the file's further hard links."""
+    names = [n for n in file.names if n.namespace != DOS_NAME]
+    if len(names) < 2:
+        return ()
+    found = {volume.tree.path(Entry(file.number, file.seq, n.parent, n.parent_seq, n.text)) for n in names} - {path}
+    return tuple(identity.printable(volume.volume.name + p) for p in sorted(found))
 
 
 def _as_extents(stream: StreamInfo, place: Place, cluster: int) -> bool:

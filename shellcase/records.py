@@ -27,6 +27,7 @@ class Item(Struct, frozen=True, kw_only=True):
     volume: str
     path: str
     path_b64: str  # UTF-16LE, exact
+    volume_key: str = ""  # with `volume` of the source record: offset, serial
     stream: str | None = None
     definitions: tuple[str, ...]
     cls: str  # log, hive, evtx, script, pe, dump, ntfs, config, other
@@ -36,12 +37,18 @@ class Item(Struct, frozen=True, kw_only=True):
     allocated: int | None = None
     mft_record: int | None = None
     mft_seq: int | None = None
+    parent_ref: str = ""  # record-sequence of the folder
+    valid_data: int | None = None  # bytes ever written; Windows shows zeros behind them
+    hardlinks: tuple[str, ...] = ()  # the file's other names, with path
+    reparse: str = ""  # what kind, and where a link leads
+    sd_sha256: str = ""  # of the security descriptor
     flags: tuple[str, ...] = ()
     si_times: FileTimes | None = None
     fn_times: FileTimes | None = None
     md5: str
     sha1: str
     sha256: str
+    bytes_read: int | None = None
     object: str | None  # relative to data/evidence; None when held in the source
     stored_as: str  # raw, cart, held
     extents: tuple[tuple[int, int], ...] | None = (
