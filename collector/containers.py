@@ -1,90 +1,130 @@
-"""Opening containers: raw, split raw, E01, VMDK, VHD, VHDX, QCOW2 as media, that is bytes at offsets.
+"""Opening containers: raw, split raw, E01, VMDK, VHD, VHDX, VDI, QCOW2 as media, that is bytes at offsets.
 
-By their bytes first, so that endings do not matter; by their path where they refer to other files. E01 is decoded by
-`collector.ewf`, which checks what it reads.
+By their bytes, so that endings do not matter, but where an ending promises what the bytes do not hold. Every file that
+is opened was named on the command line or lies beside the one that was (`collector.nearby`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
-from dissect.target import container
-from dissect.target.exceptions import ContainerError
-
-from collector.ewf import EwfImage, find_segments, is_ewf
-from collector.media import READER_FAULTS, SplitMedia, StreamMedia
+from collector import qcow, vhd, vmdk
+from collector.blocks import FilePart
+from collector.ewf import EwfImage
+from collector.ewfset import is_ewf
+from collector.media import READER_FAULTS
+from collector.nearby import Files
+from collector.opened import ADVICE, Opened
 from collector.runs import Reader
+from collector.signatures import file_system, foreign_container
+from collector.splitraw import Part, join, parts_of
 from shellcase.errors import EvidenceError
 
-ADVICE = "Check the file name and that the copy is complete; compare it with the imager's log, then try another copy."
-_NAMES = {"qcow2": "QCOW2", "vmdk": "VMDK", "vhd": "VHD", "vhdx": "VHDX", "raw": "raw"}
+__all__ = ["ADVICE", "Opened", "open_media"]
 
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """Decoded media, the files it comes from, and what is missing of it. `why`: how the container was told."""
-
-    kind: str
-    media: Reader
-    parts: tuple[Path, ...]
-    ewf: EwfImage | None
-    files: tuple[BinaryIO, ...] = ()
-    problems: tuple[str, ...] = ()
-    why: str = ""
-
-    def close(self) -> None:
-        """Release the files."""
-        for file in self.files:
-            file.close()
-        if self.ewf:
-            self.ewf.close()
+_MOST_DEEP = 64
+_PROMISES = {".qcow2": "QCOW2", ".qcow": "QCOW2", ".vhdx": "VHDX", ".avhdx": "VHDX", ".vdi": "VDI", ".ad1": "AD1"}
+_PROMISES |= {".ex01": "Ex01", ".l01": "L01", ".lx01": "Lx01", ".aff": "AFF", ".aff4": "AFF4", ".dmg": "DMG"}
 
 
 def open_media(path: Path) -> Opened:
     """The media of a container. EvidenceError when its bytes are no container that can be decoded."""
     with path.open("rb") as fh:
         head = fh.read(512)
+        foreign = foreign_container(FilePart(fh))
     if is_ewf(head):
         ewf = EwfImage(path)
-        return Opened("E01", ewf, tuple(find_segments(path)), ewf)
-    if path.suffix.lower()[:2] in (".e", ".s") and len(path.suffix) == 4 and path.suffix[2:].isalnum():
-        raise EvidenceError(
-            f"The file has the ending {path.suffix} but does not start with the E01 signature", str(path), ADVICE
-        )
-    parts = _parts_of(path)
-    if len(parts) > 1:
-        return _open_split(parts)
-    opened, files = _open_container(path)
-    kind = _NAMES.get(opened.__type__, opened.__type__)
-    return Opened(kind, StreamMedia(opened, int(opened.size)), parts, None, files)
-
-
-def _open_split(parts: tuple[Path, ...]) -> Opened:
-    files = tuple(p.open("rb") for p in parts)
-    media = SplitMedia([(int(p.suffix[1:]), f) for p, f in zip(parts, files, strict=True)])
-    lost = tuple(f"split image is not complete: part {parts[0].stem}.{n:03d} is missing" for n in media.missing[:20])
-    return Opened("split raw", media, parts, None, files, lost)
-
-
-def _open_container(path: Path) -> tuple[container.Container, tuple[BinaryIO, ...]]:
-    """By its bytes first, so that endings do not matter; by its path where it refers to other files."""
-    file = path.open("rb")
+        return Opened("E01", ewf, tuple(s.path for s in ewf.segments), ewf, why="signature 'EVF' in the first bytes")
+    if foreign:
+        name, todo = foreign
+        raise EvidenceError(f"This is an {name}; it is not read".replace("an g", "a g"), str(path), todo)
+    files = Files(path)
     try:
-        return container.open(file), (file,)
-    except (ContainerError, *READER_FAULTS):
-        file.close()
-    try:
-        return container.open(path), ()
-    except (ContainerError, *READER_FAULTS) as error:
-        why = error.__cause__ or error
-        raise EvidenceError(f"The image container cannot be opened: {why}", str(path), ADVICE) from error
+        return _opened(files, path)
+    except EvidenceError:
+        files.close()
+        raise
+    except READER_FAULTS as error:
+        files.close()
+        raise EvidenceError(f"The image container cannot be opened: {error}", str(path), ADVICE) from error
 
 
-def _parts_of(path: Path) -> tuple[Path, ...]:
-    """The files of a split raw image (.001, .002 …), else the file itself."""
-    if not path.suffix[1:].isdecimal():
-        return (path,)
-    same = (p for p in path.parent.iterdir() if p.stem == path.stem and p.suffix[1:].isdecimal() and p.is_file())
-    return tuple(sorted(same, key=lambda p: (int(p.suffix[1:]), p.name)))
+def _opened(files: Files, path: Path) -> Opened:
+    """A virtual disk by its signature, else raw bytes in one file or several."""
+    found = _virtual(files, path, ())
+    if found is not None:
+        kind, (media, variant, problems), why = found
+        why = f"{why}; {variant}"
+        remarks = tuple(p for p in problems if p.startswith("the QCOW2"))
+        lost = tuple(p for p in problems if p not in remarks)
+        return Opened(kind, media, tuple(files.paths), None, files, lost, why, remarks)
+    parts = parts_of(path)
+    _broken_promise(files, path)
+    if len(parts) == 1:
+        return Opened("raw", files.open(path), (path,), None, files, why="no signature of a container: raw bytes")
+    return _split(files, parts)
+
+
+def _split(files: Files, parts: list[Part]) -> Opened:
+    media, problems = join(files, parts)
+    why = f"names from {parts[0][1].name} to {parts[-1][1].name}, {len(parts)} parts; no signature of a container"
+    return Opened("split raw", media, tuple(p for _n, p in parts), None, files, tuple(problems), why)
+
+
+Found = tuple[str, vhd.Disk, str]
+
+
+def _virtual(files: Files, path: Path, chain: tuple[Path, ...]) -> Found | None:
+    """Kind, disk and reason of a virtual disk; None when the file has no signature of one. `chain`: its children."""
+    with path.open("rb") as fh:
+        file = FilePart(fh)
+        head = file.read_at(0, 512)
+        footer = vhd.vhd_footer(file)[0]
+
+    def parent(found: Path, raw: bool = False) -> Reader:
+        return _parent(files, found, (*chain, path), raw)
+
+    if head.startswith(qcow.MAGIC):
+        return "QCOW2", qcow.open_qcow(files, path, parent), "signature 'QFI' in the first bytes"
+    if vmdk.is_vmdk(head):
+        mark = "descriptor text" if head.startswith(vmdk.TEXT) else f"signature {head[:4]!r}"
+        return "VMDK", vmdk.open_vmdk(files, path, parent), f"{mark.replace('b', '', 1)} in the first bytes"
+    by_mark: tuple[tuple[bool, str, Callable[[Files, Path], vhd.Disk], str], ...] = (
+        (head.startswith(vhd.VHDX_MAGIC), "VHDX", vhd.open_vhdx, "signature 'vhdxfile' in the first bytes"),
+        (head[64:68] == vhd.VDI_MAGIC, "VDI", vhd.open_vdi, "VirtualBox's signature at byte 64"),
+        (bool(footer), "VHD", vhd.open_vhd, "footer 'conectix' with a sound checksum"),
+    )
+    for is_it, kind, opener, why in by_mark:
+        if is_it:
+            return kind, opener(files, path), why
+    return None
+
+
+def _parent(files: Files, path: Path, chain: tuple[Path, ...], raw: bool) -> Reader:
+    """The media of a disk that another one lies over."""
+    if path.resolve() in {p.resolve() for p in chain} or len(chain) > _MOST_DEEP:
+        raise EvidenceError("The disk refers to itself as its parent", str(path), ADVICE)
+    found = None if raw else _virtual(files, path, chain)
+    if found is None:
+        return files.open(path)
+    media, _variant, problems = found[1]
+    if problems:
+        raise EvidenceError(f"A parent of the disk is not sound: {problems[0]}", str(path), ADVICE)
+    return media
+
+
+def _broken_promise(files: Files, path: Path) -> None:
+    """An ending that promises a container whose signature is not there: the file is damaged, unless it is a volume."""
+    ending = path.suffix.lower()
+    is_e01 = ending[:2] in (".e", ".s") and len(ending) == 4 and ending[2:].isalnum()
+    promised = "E01" if is_e01 else _PROMISES.get(ending)
+    if not promised:
+        return
+    with path.open("rb") as fh:
+        file = FilePart(fh)
+        if not is_e01 and (file_system(file) or file.read_at(510, 2) == b"\x55\xaa"):
+            return
+    raise EvidenceError(
+        f"The file has the ending {path.suffix} but does not start with the {promised} signature", str(files.path), ADVICE
+    )

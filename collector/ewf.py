@@ -1,4 +1,4 @@
-"""Expert Witness (E01) images: the segment set, its section chain, checksums, stored hashes and the decoded media.
+"""Expert Witness (E01) images: checksums, stored hashes, completeness of the segment set and the decoded media.
 
 Written from the public libewf format description (EWF-E01). Own reader because the common one answers a missing
 segment or a changed byte with silence, and keeps every decoded chunk of every table in memory.
@@ -7,18 +7,18 @@ Raises EvidenceError when no media can be decoded; everything less is a line in 
 
 from __future__ import annotations
 
-import struct
 import zlib
-from array import array
 from collections import OrderedDict
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
-from collector.ewfsections import SIGNATURE, SegmentInfo, VolumeInfo, read_segment
+from collector.coverage import Coverage
+from collector.ewfsections import Stored, VolumeInfo
+from collector.ewfset import find_set
+from collector.ewftables import ChunkMap, Found
 from shellcase.errors import EvidenceError
 
-_COMPRESSED = 1 << 63
-_CACHED_CHUNKS = 256
+_CACHED = 8 << 20
 _OPEN_SEGMENTS = 32
 
 
@@ -26,107 +26,57 @@ class DamagedRangeError(OSError):
     """Media bytes that cannot be decoded; the message says why and where in which segment file."""
 
 
-def is_ewf(head: bytes) -> bool:
-    """Whether a file starts like an E01 segment."""
-    return head.startswith(SIGNATURE)
+class RawReader(Protocol):
+    """Bytes of the segment files."""
 
-
-def find_segments(path: Path) -> list[Path]:
-    """All files of the set `path` belongs to, in order of the segment number inside them."""
-    stem, first = path.stem, path.suffix[1:2].lower()
-    numbered: list[tuple[int, Path]] = []
-    for other in sorted(path.parent.iterdir()):
-        suffix = other.suffix[1:].lower()
-        if other.stem != stem or len(suffix) != 3 or not first <= suffix[:1] <= "z" or not other.is_file():
-            continue
-        with other.open("rb") as fh:
-            head = fh.read(13)
-        if is_ewf(head) and len(head) == 13:
-            numbered.append((struct.unpack_from("<H", head, 9)[0], other))
-    return [p for _n, p in sorted(numbered)]
+    def __call__(self, segment: int, offset: int, length: int) -> bytes:
+        """Bytes of a segment by its index; fewer only at the end of the file."""
+        ...
 
 
 class EwfImage:
-    """An opened E01 set. `size` is the media size in bytes; `problems` lists what the walk found wrong."""
+    """An opened E01 set. `size` is the media size in bytes; `problems` lists what the walk found wrong.
+
+    `remarks`: strange, but nothing is lost by it. `seen`: the chunks decoded so far, and how they fared.
+    """
 
     def __init__(self, path: Path) -> None:
-        self.segments: list[SegmentInfo] = [read_segment(p) for p in find_segments(path)]
-        self.problems: list[str] = [p for s in self.segments for p in s.problems]
+        found = find_set(path)
+        self.segments, self.remarks = found.segments, found.remarks
+        self.problems: list[str] = [*(p for s in self.segments for p in s.problems), *found.problems]
         self.volume = self._volume(path)
         self.chunk_size = self.volume.sectors_per_chunk * self.volume.bytes_per_sector
         self.size = self.volume.size
-        self.md5 = next((s.md5 for s in self.segments if s.md5), "")
-        self.sha1 = next((s.sha1 for s in self.segments if s.sha1), "")
+        self.stored: list[Stored] = [one for s in self.segments for one in s.stored]
+        self.md5 = next((s.value for s in self.stored if s.algorithm == "md5"), "")
+        self.sha1 = next((s.value for s in self.stored if s.algorithm == "sha1"), "")
         self.acquisition = next((s.acquisition for s in self.segments if s.acquisition), {})
         self.acquisition_errors = tuple(e for s in self.segments for e in s.acquisition_errors)
-        self._starts, self._ends, self._owner = array("Q"), array("Q"), array("L")
-        self._load_chunks()
-        self._check_set()
+        self.map = ChunkMap(found.runs(), self.chunk_count, tail=found.complete_at_end, usual=found.usual())
+        self.seen = Coverage(self.chunk_count, self.map.held)
+        self._check_tables()
         self._cache: OrderedDict[int, bytes] = OrderedDict()
         self._handles: OrderedDict[int, BinaryIO] = OrderedDict()
 
     def _volume(self, path: Path) -> VolumeInfo:
-        for segment in self.segments:
-            if segment.volume and segment.volume.size:
-                return segment.volume
+        told = [s.volume for s in self.segments if s.volume and s.volume.size]
+        best = next((v for v in told if v.sound), told[0] if told else None)
+        if best:
+            return best
         raise EvidenceError(
-            "The E01 image has no readable volume section, so nothing can be decoded",
+            "The E01 image has no readable volume section, so nothing can be decoded"
+            + "".join(f"; {p}" for p in self.problems[:3]),
             str(path),
             "Check that the copy is complete (first segment .E01 present, sizes as at acquisition) and copy it again.",
         )
 
-    def _load_chunks(self) -> None:
-        """Place every chunk of the tables; a broken table is replaced by its copy `table2` where that is sound.
-
-        Tables do not say which chunks they hold, so what follows a gap is counted from the end of the media.
-        """
-        runs = _unbroken(self.segments)
-        held = [sum(len(t.entries) for i in run for t in self.segments[i].tables) for run in runs]
-        behind = len(runs) > 1 and self.segments[-1].last == "done"
-        gap = self.chunk_count - held[0] - (held[-1] if behind else 0)
-        for number, run in enumerate(runs):
-            if number and behind and number == len(runs) - 1:
-                self._leave_out(max(gap, 0))
-            elif number:
-                names = ", ".join(self.segments[i].path.name for i in run)
-                self.problems.append(f"{names}: between missing segments, where its chunks belong is not known")
-                continue
-            for index in run:
-                self._place_segment(index, self.segments[index])
-
-    def _leave_out(self, count: int) -> None:
-        for numbers in (self._starts, self._ends, self._owner):
-            numbers.frombytes(bytes(count * numbers.itemsize))
-
-    def _place_segment(self, index: int, segment: SegmentInfo) -> None:
-        edges = sorted({s.offset for s in segment.sections} | {segment.size})
-        for table in segment.tables:
-            self._place(index, table.entries, table.base, edges)
-
-    def _place(self, index: int, entries: array[int], base: int, edges: list[int]) -> None:
-        starts = [base + (e & 0x7FFFFFFF) for e in entries]
-        for n, (entry, start) in enumerate(zip(entries, starts, strict=True)):
-            end = starts[n + 1] if n + 1 < len(starts) else next((e for e in edges if e > start), start)
-            self._starts.append(start | (_COMPRESSED if entry >> 31 else 0))
-            self._ends.append(max(end, start))
-            self._owner.append(index)
-
-    def _check_set(self) -> None:
-        numbers = [s.number for s in self.segments]
-        if numbers != list(range(1, len(numbers) + 1)):
-            lacking = sorted(set(range(1, max(numbers) + 1)) - set(numbers))
-            self.problems.append(f"segment set is not complete: numbers {numbers}, missing {lacking}")
-        for segment in self.segments[:-1]:
-            if segment.last != "next":
-                self.problems.append(f"{segment.path.name}: ends with '{segment.last}', expected 'next'")
-        if self.segments[-1].last != "done":
-            found = self.segments[-1].last or "nothing"
-            self.problems.append(
-                f"{self.segments[-1].path.name}: ends with '{found}', expected 'done'; segments are missing"
-            )
-        held = sum(len(t.entries) for s in self.segments for t in s.tables)
+    def _check_tables(self) -> None:
+        held = sum(len(g.table.entries) for s in self.segments for g in s.groups)
         if held != self.volume.chunk_count:
             self.problems.append(f"tables hold {held} chunks, the volume section announces {self.volume.chunk_count}")
+        for index in dict.fromkeys(self.map.unplaced):
+            name = self.segments[index].path.name
+            self.problems.append(f"{name}: between missing parts, where its chunks belong is not known")
 
     @property
     def chunk_count(self) -> int:
@@ -143,32 +93,44 @@ class EwfImage:
         if cached is not None:
             self._cache.move_to_end(number)
             return cached
-        data = self._decode(number)
+        data, why, _intact = self.decode(number, self._read_raw)
+        if why:
+            raise DamagedRangeError(why)
         self._cache[number] = data
-        if len(self._cache) > _CACHED_CHUNKS:
+        if len(self._cache) * self.chunk_size > _CACHED:
             self._cache.popitem(last=False)
         return data
 
-    def _decode(self, number: int) -> bytes:
-        if number >= len(self._starts) or not self._ends[number]:
-            raise DamagedRangeError("they lie in a segment that is missing")
-        flagged, want = self._starts[number], self.chunk_length(number)
-        start, length = flagged & ~_COMPRESSED, self._ends[number] - (flagged & ~_COMPRESSED)
-        name = self.segments[self._owner[number]].path.name
-        raw = self._read_raw(self._owner[number], start, min(length, 2 * self.chunk_size + 1024))
-        data = _inflate(raw, self.chunk_size) if flagged & _COMPRESSED else _stored(raw, self.chunk_size)
-        if data is None or len(data) < want:
-            raise DamagedRangeError(f"chunk {number} fails its checksum at byte {start} of {name}")
-        return data[:want]
+    def decode(self, number: int, read: RawReader) -> tuple[bytes, str, bool]:
+        """A chunk, what is wrong with it (empty: nothing), and whether the set holds it at all; noted in `seen`.
 
-    def _read_raw(self, index: int, offset: int, length: int) -> bytes:
-        handle = self._handles.get(index)
+        The bytes of a chunk that fails its checksum are those that could be unpacked, zeros for the rest.
+        """
+        want, found = self.chunk_length(number), self.map.find(number)
+        if found is None:
+            return bytes(want), "they lie in a part of the segment set that is missing", False
+        name = self.segments[found.segment].path.name
+        try:
+            raw = read(found.segment, found.start, min(found.end - found.start, 2 * self.chunk_size + 1024))
+        except OSError as error:
+            why = f"chunk {number} cannot be read at byte {found.start} of {name}: {error.strerror or error}"
+            self.seen.note(found.held, number, why)
+            return bytes(want), why, True
+        data, sound = _unpacked(raw, found, self.chunk_size)
+        why = ""
+        if not sound or len(data) < want:
+            why = f"chunk {number} fails its checksum at byte {found.start} of {name}"
+        self.seen.note(found.held, number, why)
+        return data[:want].ljust(want, b"\0"), why, True
+
+    def _read_raw(self, segment: int, offset: int, length: int) -> bytes:
+        handle = self._handles.get(segment)
         if handle is None:
-            handle = self._handles[index] = self.segments[index].path.open("rb")
+            handle = self._handles[segment] = open_segment(self.segments[segment].path)
             if len(self._handles) > _OPEN_SEGMENTS:
                 self._handles.popitem(last=False)[1].close()
         else:
-            self._handles.move_to_end(index)
+            self._handles.move_to_end(segment)
         handle.seek(offset)
         return handle.read(length)
 
@@ -190,33 +152,40 @@ class EwfImage:
         self._handles.clear()
 
 
-def _unbroken(segments: list[SegmentInfo]) -> list[list[int]]:
-    """Indexes of segments in runs that follow each other without a loss; the first run starts the media, or is empty.
-
-    A segment whose chain of sections breaks off may lack tables: what follows it is a run of its own.
-    """
-    runs: list[list[int]] = [[]]
-    follows = 1
-    for index, segment in enumerate(segments):
-        if segment.number != follows:
-            runs.append([])
-        runs[-1].append(index)
-        follows = segment.number + 1 if segment.last else -1
-    return runs
+def open_segment(path: Path) -> BinaryIO:
+    """A segment file. EvidenceError when it is gone: unplugged is not damaged."""
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise EvidenceError(
+            f"A file of the source cannot be opened any more: {error.strerror}",
+            str(path),
+            "Connect the source again and start the same command: it goes on where it stopped.",
+        ) from error
 
 
-def _stored(raw: bytes, limit: int) -> bytes | None:
-    """An unpacked chunk whose Adler-32, in the 4 bytes after it, fits; else None."""
-    data = raw[: min(limit, max(len(raw) - 4, 0))]
-    stored = int.from_bytes(raw[len(data) : len(data) + 4], "little")
-    return data if len(raw) >= 4 and zlib.adler32(data) == stored else None
-
-
-def _inflate(raw: bytes, limit: int) -> bytes | None:
-    """One zlib stream of at most `limit` bytes with its own checksum intact, else None."""
+def _unpacked(raw: bytes, found: Found, limit: int) -> tuple[bytes, bool]:
+    """At most `limit` bytes of a chunk, and whether its checksum fits; without that, what could be unpacked."""
+    if not found.packed:
+        data = raw[: min(limit, max(len(raw) - 4, 0))]
+        stored = int.from_bytes(raw[len(data) : len(data) + 4], "little")
+        return data, len(raw) >= 4 and zlib.adler32(data) == stored
     stream = zlib.decompressobj()
     try:
         data = stream.decompress(raw, limit + 1)
     except zlib.error:
-        return None
-    return data if stream.eof and len(data) <= limit else None
+        return _salvaged(raw, limit), False
+    return data[:limit], stream.eof and len(data) <= limit
+
+
+def _salvaged(raw: bytes, limit: int) -> bytes:
+    """The bytes of a packed chunk without its checksum, as far as they unpack: piece by piece until it breaks."""
+    stream, out = zlib.decompressobj(-15), bytearray()
+    for at in range(2, len(raw), 256):
+        try:
+            out += stream.decompress(raw[at : at + 256], limit + 1 - len(out))
+        except zlib.error:
+            break
+        if len(out) >= limit or stream.eof:
+            break
+    return bytes(out[:limit])

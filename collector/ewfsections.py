@@ -1,22 +1,31 @@
-"""The section chain of one E01 segment file: descriptors, volume, tables, hashes, acquisition header.
+"""The section chain of one E01 segment file: descriptors, and what each section says.
 
 Facts of the format: libewf, "Expert Witness Compression Format (EWF)". A descriptor has 76 bytes: type (16), offset of
-the next section (8), size (8), padding (40), Adler-32 of the first 72 bytes (4).
+the next section (8), size (8), padding (40), Adler-32 of the first 72 bytes (4). A descriptor that fails its checksum
+is noted and the walk goes on behind it, so that one changed byte does not cost the rest of a segment.
 """
 
 from __future__ import annotations
 
+import re
 import struct
-import sys
 import zlib
-from array import array
 from pathlib import Path
 from typing import BinaryIO
 
 from msgspec import Struct
 
+from collector.ewftables import Group, Table, grouped, read_table
+
 SIGNATURE = b"EVF\x09\x0d\x0a\xff\x00"
+HEAD = 13
+"""Bytes before the first descriptor: signature (8), 1, segment number (2), 0 (2)."""
 _DESCRIPTOR = struct.Struct("<16sQQ40xI")
+_KINDS = frozenset(
+    ["header", "header2", "xheader", "volume", "disk", "data", "sectors", "table", "table2", "error2", "session"]
+    + ["ltree", "ltypes", "incomplete", "hash", "digest", "xhash", "next", "done"]
+)
+_SEARCH = re.compile(b"|".join(re.escape(k.encode().ljust(16, b"\0")) for k in sorted(_KINDS)))
 _MAX_SECTIONS = 200_000
 _HEADER_LIMIT = 1 << 20
 _FIELDS = {
@@ -55,12 +64,14 @@ class Section(Struct, frozen=True):
 
 
 class VolumeInfo(Struct, frozen=True):
-    """Geometry of the media."""
+    """Geometry of the media. `ident`: the set's identifier, empty where the imager wrote none."""
 
     chunk_count: int
     sectors_per_chunk: int
     bytes_per_sector: int
     sector_count: int
+    sound: bool = True
+    ident: str = ""
 
     @property
     def size(self) -> int:
@@ -68,17 +79,24 @@ class VolumeInfo(Struct, frozen=True):
         by_sectors = self.sector_count * self.bytes_per_sector
         return by_sectors or self.chunk_count * self.sectors_per_chunk * self.bytes_per_sector
 
+    def same_set(self, other: VolumeInfo) -> bool:
+        """Whether two segments describe one medium; unsound copies prove nothing."""
+        if not (self.sound and other.sound):
+            return True
+        mine = (self.sectors_per_chunk, self.bytes_per_sector, self.sector_count, self.ident)
+        return mine == (other.sectors_per_chunk, other.bytes_per_sector, other.sector_count, other.ident)
 
-class Table(Struct, frozen=True):
-    """Chunk offsets, relative to `base`; bit 31 says compressed."""
 
-    base: int
-    entries: array[int]
-    sound: bool
+class Stored(Struct, frozen=True):
+    """A hash of the media that the imager stored: algorithm, hex digits, and the section it stands in."""
+
+    algorithm: str
+    value: str
+    origin: str
 
 
 class SegmentInfo(Struct):
-    """What one segment file holds."""
+    """What one segment file holds. `holes`: where several sections in a row may have been lost."""
 
     path: Path
     number: int
@@ -86,9 +104,9 @@ class SegmentInfo(Struct):
     sections: list[Section]
     last: str = ""
     volume: VolumeInfo | None = None
-    tables: list[Table] = []
-    md5: str = ""
-    sha1: str = ""
+    groups: list[Group] = []
+    stored: list[Stored] = []
+    holes: list[int] = []
     acquisition: dict[str, str] = {}
     acquisition_errors: list[tuple[int, int]] = []
     problems: list[str] = []
@@ -101,56 +119,129 @@ class SegmentInfo(Struct):
 def read_segment(path: Path) -> SegmentInfo:
     """Walk one segment file from its header to `done`, `next` or the place where the chain breaks."""
     with path.open("rb") as fh:
-        head = fh.read(13)
+        head = fh.read(HEAD)
         size = fh.seek(0, 2)
         info = SegmentInfo(path, struct.unpack_from("<H", head, 9)[0], size, [])
+        if head[8:9] != b"\1" or head[11:] != b"\0\0":
+            info.complain("the fixed fields of the file header differ", 8)
         _walk(fh, info)
-        spare: list[Table] = []
+        tables: list[tuple[str, Table | None]] = []
+        holes = list(info.holes)
         for section in info.sections:
-            _read_section(fh, section, info, spare)
-    _repair_tables(info, spare)
+            if holes and section.offset > holes[0]:
+                tables.append(("hole", None))
+                del holes[0]
+            _read_section(fh, section, info, tables)
+    info.groups = grouped(tables, sorted({s.offset for s in info.sections} | {info.size}))
     return info
 
 
+# -- the chain --------------------------------------------------------------------------------------------------------
+
+
 def _walk(fh: BinaryIO, info: SegmentInfo) -> None:
-    offset = 13
+    offset = HEAD
     while len(info.sections) < _MAX_SECTIONS:
-        fh.seek(offset)
-        raw = fh.read(_DESCRIPTOR.size)
+        raw = _at(fh, offset, _DESCRIPTOR.size)
         if len(raw) < _DESCRIPTOR.size:
             info.complain("the section chain runs past the end of the file (truncated)", offset)
             return
-        kind, following, size, stored = _DESCRIPTOR.unpack(raw)
-        if zlib.adler32(raw[:72]) != stored:
+        section = _descriptor(raw, offset)
+        if zlib.adler32(raw[:72]) != int.from_bytes(raw[72:], "little"):
             info.complain("section descriptor fails its Adler-32 checksum", offset)
+            section = _mended(fh, section, info)
+        elif section.kind in ("done", "next"):
+            info.last = section.kind
+            info.sections.append(section)
+            _tail(fh, info, section)
             return
-        info.sections.append(Section(kind.rstrip(b"\0").decode("latin-1"), offset, following, size))
-        if info.sections[-1].kind in ("done", "next"):
-            info.last = info.sections[-1].kind
+        elif section.next <= offset:
+            info.complain(f"section '{section.kind}' points back or at itself", offset)
+            section = _mended(fh, section, info)
+        if section.kind in _KINDS:
+            info.sections.append(section)
+        if section.next <= offset:
             return
-        if following <= offset:
-            info.complain(f"section '{info.sections[-1].kind}' points back or at itself", offset)
-            return
-        offset = following
+        offset = section.next
 
 
-def _read_section(fh: BinaryIO, section: Section, info: SegmentInfo, spare: list[Table]) -> None:
+def _at(fh: BinaryIO, offset: int, length: int) -> bytes:
+    if not 0 <= offset < 1 << 62:
+        return b""
+    fh.seek(offset)
+    return fh.read(length)
+
+
+def _descriptor(raw: bytes, offset: int) -> Section:
+    kind, following, size, _stored = _DESCRIPTOR.unpack(raw)
+    return Section(kind.rstrip(b"\0").decode("latin-1"), offset, following, size)
+
+
+def _fits(raw: bytes, offset: int) -> bool:
+    """A descriptor of this very file: sound, known, and its size leads to its neighbour."""
+    if len(raw) < _DESCRIPTOR.size or zlib.adler32(raw[:72]) != int.from_bytes(raw[72:], "little"):
+        return False
+    found = _descriptor(raw, offset)
+    last = found.kind in ("done", "next")
+    return found.kind in _KINDS and found.next == (offset if last else offset + found.size)
+
+
+def _mended(fh: BinaryIO, broken: Section, info: SegmentInfo) -> Section:
+    """The broken section with the place of the next sound one; `next` 0 where there is none."""
+    following = broken.next
+    if following <= broken.offset or not _fits(_at(fh, following, _DESCRIPTOR.size), following):
+        following = _search(fh, broken.offset + 1)
+        if following != broken.offset + broken.size:
+            info.holes.append(broken.offset)
+    if not following and broken.kind in ("done", "next") and info.size - broken.offset <= 2 * _DESCRIPTOR.size:
+        info.last = broken.kind
+    length = following - broken.offset if following else 0
+    return Section(broken.kind, broken.offset, following, length if following else broken.size)
+
+
+def _search(fh: BinaryIO, start: int) -> int:
+    """The first sound descriptor at or behind `start`, 0 where there is none."""
+    step = 1 << 20
+    while block := _at(fh, start, step + _DESCRIPTOR.size):
+        for match in _SEARCH.finditer(block, 0, step + 16):
+            at = start + match.start()
+            if _fits(_at(fh, at, _DESCRIPTOR.size), at):
+                return at
+        start += step
+    return 0
+
+
+def _tail(fh: BinaryIO, info: SegmentInfo, last: Section) -> None:
+    """Bytes behind the last descriptor belong to nothing."""
+    end = max(last.offset + _DESCRIPTOR.size, last.offset + last.size)
+    if info.size > end:
+        info.complain(f"{info.size - end} bytes follow the last section", end)
+
+
+# -- what sections hold -----------------------------------------------------------------------------------------------
+
+
+def _read_section(fh: BinaryIO, section: Section, info: SegmentInfo, tables: list[tuple[str, Table | None]]) -> None:
     if section.kind in ("volume", "disk", "data"):
         _read_volume(fh, section, info)
+    elif section.kind == "sectors":
+        tables.append(("sectors", None))
     elif section.kind in ("table", "table2"):
-        table = _read_table(fh, section, info)
-        (info.tables if section.kind == "table" else spare).append(table)
+        apart = any(s.kind == "sectors" for s in info.sections)
+        table = read_table(fh, section.data, section.length, apart=apart)
+        if not table.sound:
+            info.complain(f"'{section.kind}' section fails its Adler-32 checksum", section.offset)
+        tables.append((section.kind, table))
     elif section.kind in ("hash", "digest"):
         _read_hashes(fh, section, info)
-    elif section.kind in ("header", "header2") and (section.kind == "header2" or not info.acquisition):
+    elif section.kind in ("header", "header2"):
         _read_acquisition(fh, section, info)
     elif section.kind == "error2":
         _read_errors(fh, section, info)
 
 
 def _data(fh: BinaryIO, section: Section, limit: int) -> bytes:
-    fh.seek(section.data)
-    return fh.read(min(section.length, limit))
+    return _at(fh, section.data, min(section.length, limit))
 
 
 def _adler_ok(raw: bytes, upto: int) -> bool:
@@ -162,52 +253,31 @@ def _read_volume(fh: BinaryIO, section: Section, info: SegmentInfo) -> None:
     if len(raw) < 24:
         info.complain(f"'{section.kind}' section is too short", section.offset)
         return
-    if not _adler_ok(raw, 1048 if len(raw) >= 1052 else len(raw) - 4):
+    long = len(raw) >= 1052
+    sound = _adler_ok(raw, 1048 if long else len(raw) - 4)
+    if not sound:
         info.complain(f"'{section.kind}' section fails its Adler-32 checksum", section.offset)
     chunks, per_chunk, per_sector = struct.unpack_from("<3I", raw, 4)
-    sectors = struct.unpack_from("<Q" if len(raw) >= 1052 else "<I", raw, 16)[0]
-    if not 0 < per_chunk <= 65536 or per_sector not in (512, 1024, 2048, 4096) or info.volume:
+    sectors = struct.unpack_from("<Q" if long else "<I", raw, 16)[0]
+    ident = raw[64:80].hex() if long and any(raw[64:80]) else ""
+    if not 0 < per_chunk <= 65536 or per_sector not in (512, 1024, 2048, 4096) or not chunks:
         return
-    info.volume = VolumeInfo(chunks, per_chunk, per_sector, sectors)
-
-
-def _read_table(fh: BinaryIO, section: Section, info: SegmentInfo) -> Table:
-    """Header of 24 bytes (count, base, Adler-32), 4 bytes an entry, Adler-32 of the entries."""
-    raw = _data(fh, section, 24)
-    entries = array("I")
-    if len(raw) < 24:
-        info.complain(f"'{section.kind}' section is too short", section.offset)
-        return Table(0, entries, sound=False)
-    count, base = struct.unpack_from("<I4xQ", raw)
-    sound = _adler_ok(raw, 20)
-    body = fh.read(4 * min(count, max(section.length - 24, 0) // 4))
-    stored = fh.read(4)
-    entries.frombytes(body)
-    if sys.byteorder == "big":
-        entries.byteswap()
-    if len(stored) == 4 and section.length >= 28 + 4 * count:
-        sound = sound and zlib.adler32(body) == int.from_bytes(stored, "little")
-    if not sound or len(entries) != count:
-        info.complain(f"'{section.kind}' section fails its Adler-32 checksum", section.offset)
-    return Table(base, entries, sound)
-
-
-def _repair_tables(info: SegmentInfo, spare: list[Table]) -> None:
-    if len(spare) != len(info.tables):
-        return
-    pairs = zip(info.tables, spare, strict=True)
-    info.tables = [second if second.sound and not first.sound else first for first, second in pairs]
+    if info.volume is None or (sound and not info.volume.sound):
+        info.volume = VolumeInfo(chunks, per_chunk, per_sector, sectors, sound, ident)
 
 
 def _read_hashes(fh: BinaryIO, section: Section, info: SegmentInfo) -> None:
+    """`hash`: MD5 (16). `digest`: MD5 (16), SHA-1 (20). Behind both reserved bytes and an Adler-32."""
     raw = _data(fh, section, 80)
     upto = 32 if section.kind == "hash" else 76
     if not _adler_ok(raw, upto):
-        info.complain(f"'{section.kind}' section fails its Adler-32 checksum", section.offset)
+        info.complain(f"'{section.kind}' section, which stores the hash, fails its Adler-32 checksum", section.offset)
         return
-    info.md5 = info.md5 or (raw[:16].hex() if any(raw[:16]) else "")
+    origin = f"the '{section.kind}' section of {info.path.name}"
+    if any(raw[:16]):
+        info.stored.append(Stored("md5", raw[:16].hex(), origin))
     if section.kind == "digest" and any(raw[16:36]):
-        info.sha1 = raw[16:36].hex()
+        info.stored.append(Stored("sha1", raw[16:36].hex(), origin))
 
 
 def _read_acquisition(fh: BinaryIO, section: Section, info: SegmentInfo) -> None:
@@ -219,7 +289,7 @@ def _read_acquisition(fh: BinaryIO, section: Section, info: SegmentInfo) -> None
         return
     text = plain.decode("utf-16" if section.kind == "header2" else "latin-1", "replace")
     lines = text.replace("\r\n", "\n").split("\n")
-    if len(lines) >= 4:
+    if len(lines) >= 4 and (section.kind == "header2" or not info.acquisition):
         pairs = zip(lines[2].split("\t"), lines[3].split("\t"), strict=False)
         info.acquisition = {_FIELDS[k]: v for k, v in pairs if k in _FIELDS and v}
 
