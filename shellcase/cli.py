@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from shellcase import __version__
-from shellcase.commands import handing, look, sealing, work
+from shellcase.commands import custody, handing, look, paper, sealing, work
 from shellcase.errors import OK, USAGE, Interrupted, ShellcaseError
 from shellcase.failures import of_the_system, say
 
@@ -55,8 +55,12 @@ app.command("report")(work.report_command)
 app.command("demo")(work.demo_command)
 app.command("keygen")(sealing.keygen_command)
 app.add_typer(sealing.app, name="seal")
+app.add_typer(custody.app, name="custody")
+app.command("certify")(paper.certify_command)
 app.command("extract")(handing.extract_command)
 app.command("export")(handing.export_command)
+app.command("package")(handing.package_command)
+app.command("excerpt")(handing.excerpt_command)
 app.command("info")(look.info_command)
 app.command("timeline")(look.timeline_command)
 app.command("show")(look.show_command)
