@@ -92,8 +92,8 @@ def seal_command(
     `shellcase seal add-timestamp CASE REPLY` puts a time-stamp authority's reply beside the seal.
     """
     now = datetime.now(UTC)
-    signing = load_key(key, _asker(passphrase_file)) if key else None
-    signer: CmsSigner | None = load_signer(*cms, _asker(cms_passphrase_file), now) if cms else None
+    signing = load_key(key, asker(passphrase_file)) if key else None
+    signer: CmsSigner | None = load_signer(*cms, asker(cms_passphrase_file), now) if cms else None
     with Display(quiet=quiet or as_json) as display:
         sealed = seal_case(case_dir, signing, Additions(cms=signer, request=tsq, progress=display.progress), now)
     if tsq and not sealed.new:
@@ -163,7 +163,7 @@ def _told(root: Path, sealed: Sealed, *, tsq: bool) -> list[str]:
 def _warnings(sealed: Sealed) -> list[str]:
     lines = []
     if not sealed.finished:
-        lines.append("The case is unfinished: it was sealed without a report.")
+        lines.append("The case is unfinished: its report is missing or older than what it is about.")
     signer = sealed.manifest.signer
     if signer and signer.made_same_day:
         lines.append(
@@ -200,7 +200,7 @@ def _new_passphrase(file: Path | None) -> bytes:
     return text.encode()
 
 
-def _asker(file: Path | None) -> AskPassphrase:
+def asker(file: Path | None) -> AskPassphrase:
     """Where the passphrase of a key comes from, when it has one."""
 
     def ask(path: Path) -> bytes:
