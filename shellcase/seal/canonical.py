@@ -15,7 +15,7 @@ def canonical(value: object) -> bytes:
     """
     try:
         return rfc8785.dumps(msgspec.to_builtins(value))
-    except rfc8785.CanonicalizationError as error:
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
         raise UsageError(
             f"this cannot be written as canonical JSON: {error}",
             todo="look for unusual characters in the case number and title",

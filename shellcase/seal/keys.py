@@ -71,7 +71,7 @@ def load_key(path: Path, ask: AskPassphrase) -> SigningKey:
     try:
         private = _open(path, content, ask)
     except UnsupportedAlgorithm as error:
-        raise UsageError("this kind of key is not supported", str(path), _USE_ED25519) from error
+        raise UsageError(f"this key cannot be opened here: {error}", str(path), _USE_ED25519) from error
     if not isinstance(private, Ed25519PrivateKey):
         kind = type(private).__name__.strip("_").removesuffix("PrivateKey")
         raise UsageError(f"the key is of the kind {kind}, not Ed25519", str(path), _USE_ED25519)
@@ -117,7 +117,11 @@ def make_key(path: Path, comment: str, passphrase: bytes) -> SigningKey:
         raise UsageError("there is no such folder", str(path.parent), "make it, or choose another --out")
     private = Ed25519PrivateKey.generate()
     locked: KeySerializationEncryption = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
-    _write_new(path, private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, locked), 0o600)
+    try:
+        content = private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, locked)
+    except UnsupportedAlgorithm as error:
+        raise UsageError(f"no key with a passphrase can be made here: {error}", str(path)) from error
+    _write_new(path, content, 0o600)
     line = f"{public_line(private)} {' '.join(comment.split())}".rstrip()
     _write_new(public, f"{line}\n".encode(), 0o644)
     return SigningKey(private=private, path=path, written=datetime.fromtimestamp(path.stat().st_mtime, UTC))

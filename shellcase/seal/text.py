@@ -93,7 +93,7 @@ def _meaning(manifest: SealManifest, facts: Facts) -> str:
     else:
         said.append(f"This seal is {NOT_SIGNED}: it shows changes only to those who have the two lines above.")
     if not facts.finished:
-        said.append("The case was sealed unfinished: it has no report yet.")
+        said.append("The case was sealed unfinished: its report is missing or older than what it is about.")
     return "\n\n".join(textwrap.fill(s, _WIDTH, break_on_hyphens=False) for s in said)
 
 
