@@ -37,6 +37,7 @@ from shellcase.seal.layout import (
     SCRIPT,
     SEAL,
     SIGNATURE,
+    STAMP,
     TEXT,
     WORK,
     FileEntry,
@@ -147,7 +148,7 @@ def clear_remains(root: Path) -> None:
         part.unlink()
     elif part.is_dir():
         shutil.rmtree(part)
-    for name in BAG_FILES:
+    for name in (*BAG_FILES, REQUEST, STAMP):
         (root / f"{name}.part").unlink(missing_ok=True)
 
 

@@ -37,9 +37,10 @@ def add_timestamp(root: Path, reply: Path) -> datetime:
 
 def add_request(root: Path) -> bool:
     """Write the request beside a seal that has none; whether there was a need to."""
-    if (root / REQUEST).exists():
+    manifest, place = _manifest(root), root / REQUEST
+    if place.is_file() and _listed(root).get(REQUEST) == hashlib.sha256(place.read_bytes()).hexdigest():
         return False
-    _put_beside(root, REQUEST, stamp.request(_manifest(root)))
+    _put_beside(root, REQUEST, stamp.request(manifest))
     return True
 
 
@@ -50,13 +51,18 @@ def _manifest(root: Path) -> bytes:
     return path.read_bytes()
 
 
-def _put_beside(root: Path, name: str, content: bytes) -> None:
-    """Store a file of the seal and list it. The other lines stay as they are, so nothing else is vouched for anew."""
+def _listed(root: Path) -> dict[str, str]:
+    """The tag manifest's lines: path → SHA-256."""
     tags = root / _TAGS
     lines = _LINE.findall(tags.read_text("ascii", "replace")) if tags.is_file() else []
     if not lines:
         raise IntegrityError("the bag's tag manifest is missing or damaged", str(tags), "restore it from a copy")
-    listed = {path: digest for digest, path in lines} | {name: hashlib.sha256(content).hexdigest()}
+    return {path: digest for digest, path in lines}
+
+
+def _put_beside(root: Path, name: str, content: bytes) -> None:
+    """Store a file of the seal and list it. The other lines stay as they are, so nothing else is vouched for anew."""
+    listed = _listed(root) | {name: hashlib.sha256(content).hexdigest()}
     for target, new in ((name, content), (_TAGS, bag.checksums(bag.Line(p, d) for p, d in listed.items()))):
         part = root / f"{target}.part"
         write(part, new)

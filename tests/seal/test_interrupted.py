@@ -11,7 +11,7 @@ import pytest
 
 from shellcase.case import Case
 from shellcase.seal import case as sealing_cases
-from shellcase.seal import sealing
+from shellcase.seal import sealing, stamping
 from tests.seal.bags import NOW, PLAIN, assert_valid_bag, listed, on_disk, small_case
 
 
@@ -85,6 +85,21 @@ def test_killed_anywhere(tmp_path: Path, *, sealed_before: bool) -> None:
         step += 1
     assert step > 8
     assert seen == ({"old", "none", "new"} if sealed_before else {"none", "new"})
+
+
+def test_killed_while_a_request_is_put_beside_a_seal(tmp_path: Path) -> None:
+    for step in range(4):
+        root = small_case(tmp_path / f"case-{step}")
+        sealing_cases.seal_case(root, None, PLAIN, NOW)
+        with pytest.MonkeyPatch.context() as patch:
+            Killer(patch, step)
+            with pytest.raises(Killed):
+                stamping.add_request(root)
+        sealing_cases.seal_case(root, None, PLAIN, NOW)
+        stamping.add_request(root)
+        assert_valid_bag(root)
+        assert "seal/manifest.json.tsq" in (root / "tagmanifest-sha256.txt").read_text("ascii")
+        assert not list(root.rglob("*.part"))
 
 
 def test_an_error_in_the_middle_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
