@@ -105,7 +105,7 @@ def _disks(sources: Sequence[tuple[str, Image]], plan: Plan, known: Sequence[Hos
 
 def _judge(plan: Plan) -> Judge:
     profiles = plan.catalogue.profiles
-    return Judge(profiles, Window(plan.since, plan.until, frozenset(profiles.dated)))
+    return Judge(profiles, Window(plan.since, plan.until, frozenset(profiles.dated)), plan.profile)
 
 
 def _quiet(_stage: str, _done: int, _total: int) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
-from msgspec import Struct, ValidationError, convert
+from msgspec import Struct, ValidationError, convert, structs
 
+from collector.tkape import Converted, read_targets
 from shellcase.errors import UsageError
 
 FOLDER = Path(__file__).parent / "definitions"
@@ -65,6 +66,7 @@ class Profiles(Struct, frozen=True, forbid_unknown_fields=True):
     tiers: tuple[tuple[str, ...], ...]
     profiles: dict[str, tuple[str, ...] | str]
     presence_only: tuple[str, ...]
+    left_out: tuple[str, ...]
     dated: tuple[str, ...]
     largest_file: int
     deleted: tuple[str, ...]
@@ -102,7 +104,32 @@ def load(folder: Path = FOLDER, also: Path | None = None) -> Catalogue:
             if definition.name in definitions:
                 raise _wrong(path, f"the name {definition.name} is used twice")
             definitions[definition.name] = definition
-    return Catalogue(definitions, _profiles(folder / "profiles.yaml", definitions))
+    catalogue = Catalogue(definitions, _profiles(folder / "profiles.yaml", definitions))
+    return _with_own(catalogue, also) if also is not None else catalogue
+
+
+def _with_own(catalogue: Catalogue, folder: Path) -> Catalogue:
+    """The user's definitions and KAPE targets, taken last and in every profile."""
+    if not folder.is_dir():
+        raise UsageError("There is no such folder of definitions", str(folder), "Give a folder with .yaml or .tkape.")
+    own = [_checked(d, p) for p in sorted(folder.glob("*.y*ml")) for d in _documents(p)]
+    own += [_checked(_as_document(t), folder) for t in read_targets(folder)]
+    if not own:
+        raise UsageError("The folder holds no definition", str(folder), "Give a folder with .yaml or .tkape files.")
+    definitions = dict(catalogue.definitions)
+    for definition in own:
+        if definition.name in definitions:
+            raise _wrong(folder, f"the name {definition.name} is used twice")
+        definitions[definition.name] = definition
+    names = tuple(d.name for d in own)
+    old = catalogue.profiles
+    profiles = {n: p if isinstance(p, str) else (*p, *names) for n, p in old.profiles.items()}
+    return Catalogue(definitions, structs.replace(old, tiers=(*old.tiers, names), profiles=profiles))
+
+
+def _as_document(target: Converted) -> dict[str, object]:
+    source = {"type": "FILE", "attributes": {"paths": target.patterns, "separator": "\\"}}
+    return {"name": target.name, "doc": target.doc, "sources": (source,)}
 
 
 def _documents(path: Path) -> list[object]:
@@ -143,7 +170,7 @@ def _profiles(path: Path, definitions: dict[str, Definition]) -> Profiles:
         raise _wrong(path, str(error)) from error
     tiers = {n for tier in found.tiers for n in tier}
     listed = [n for names in found.profiles.values() if not isinstance(names, str) for n in names]
-    for name in [*sorted(tiers), *listed, *found.presence_only, *found.dated]:
+    for name in [*sorted(tiers), *listed, *found.presence_only, *found.left_out, *found.dated]:
         if name not in definitions:
             raise _wrong(path, f"it names {name}, which is not defined")
     if untiered := sorted(set(definitions) - tiers):

@@ -16,8 +16,9 @@ Refusal = tuple[OutcomeKind, str]
 class Judge:
     """The rules of one run: limits, the time window, what is only listed."""
 
-    def __init__(self, profiles: Profiles, window: Window) -> None:
+    def __init__(self, profiles: Profiles, window: Window, profile: str = "") -> None:
         self._profiles, self._window = profiles, window
+        self._off = frozenset() if profile == "full" else frozenset(profiles.left_out)
 
     def refusal(self, path: str, file: FileRecord, stream: StreamInfo, definitions: tuple[str, ...]) -> Refusal | None:
         """None when the stream is to be taken."""
@@ -25,6 +26,8 @@ class Judge:
             return "excluded", _reparse(file)
         if set(definitions) <= set(self._profiles.presence_only):
             return "excluded", f"only its presence is recorded: {stream.size} bytes"
+        if self._off & set(definitions):
+            return "excluded", f"diagnostics and performance logs are off by default: {stream.size} bytes"
         if not stream.size:
             return "empty", "the file has 0 bytes"
         outside = self._window.outside(path, file, definitions)
