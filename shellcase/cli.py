@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from shellcase import __version__
-from shellcase.commands import custody, handing, look, paper, sealing, work
+from shellcase.commands import custody, handing, look, paper, sealing, verifying, work
 from shellcase.errors import OK, USAGE, Interrupted, ShellcaseError
 from shellcase.failures import of_the_system, say
 
@@ -56,6 +56,7 @@ app.command("demo")(work.demo_command)
 app.command("keygen")(sealing.keygen_command)
 app.add_typer(sealing.app, name="seal")
 app.add_typer(custody.app, name="custody")
+app.command("verify")(verifying.verify_command)
 app.command("certify")(paper.certify_command)
 app.command("extract")(handing.extract_command)
 app.command("export")(handing.export_command)

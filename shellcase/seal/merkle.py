@@ -53,6 +53,7 @@ __all__ = ["excerpt_document", "open_event", "proof", "root_of", "salt_key", "se
 EXCERPT = "shellcase.excerpt/1"
 SALT_KEY = "work/salt.key"
 FIELDS = tuple(sorted(name for name in TIMELINE.names if name != "event_id"))
+EMPTY_LEAF = bytes(HASH)
 _BATCH = 8192
 _sha256 = hashlib.sha256
 

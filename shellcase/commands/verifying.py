@@ -1,0 +1,159 @@
+"""The verb verify: a case or package against its seal. It writes nothing into the folder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from collector.image import open_source
+from collector.verify import verify_image
+from shellcase.clean import plain
+from shellcase.errors import OK, ShellcaseError
+from shellcase.options import AsJson, Quiet
+from shellcase.output import print_lines
+from shellcase.progress import Display
+from shellcase.seal.checks import (
+    SOURCE_NAME,
+    SOURCE_NUMBER,
+    SOURCE_TITLE,
+    Check,
+    Options,
+    Outcome,
+    Problem,
+    check_seal,
+    wanted_fingerprint,
+)
+from shellcase.seal.checks_base import Tally
+
+_SHOWN = 12
+_LARGEST = 64 << 20
+_WORDS = {OK: "Nothing differs from the seal.", 3: "Something differs or is missing.", 4: "This is no readable seal."}
+
+
+def verify_command(
+    folder: Annotated[Path, typer.Argument(metavar="CASE|PACKAGE", help="The folder with bagit.txt and seal/.")],
+    key: Annotated[
+        str, typer.Option("--key", help="The signer's key: its fingerprint (SHA256:…), or a public key file.")
+    ] = "",
+    source: Annotated[Path | None, typer.Option("--source", help="An image of the case, to be hashed again.")] = None,
+    tsa_root: Annotated[
+        Path | None, typer.Option("--tsa-root", help="The root certificate (PEM) of the time stamp's authority.")
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> int:
+    """Check a seal: signature, every file, audit chain, objects, citations, history."""
+    wanted = wanted_fingerprint(key) if key else None
+    with Display(quiet=quiet or as_json) as display:
+        checked = _source(folder, source, display) if source else None
+        options = Options(fingerprint=wanted, tsa_root=tsa_root, source=checked, progress=display.progress)
+        outcome = check_seal(folder, options)
+    if as_json:
+        typer.echo(json.dumps(msgspec.to_builtins(outcome), indent=1, sort_keys=True))
+    else:
+        print_lines(_page(outcome))
+    return outcome.exit_code
+
+
+def _page(outcome: Outcome) -> Iterator[str]:
+    """The answers for people."""
+    if outcome.kind:
+        yield f"{outcome.kind} {plain(outcome.case_number, 100)}, sealed {plain(outcome.sealed, 60)} (signer's clock)"
+    if outcome.manifest_sha256:
+        yield f"SHA-256 of seal/manifest.json  {outcome.manifest_sha256}"
+    yield f"key  {plain(outcome.fingerprint, 100) or 'none: hash-sealed, not signed'}"
+    yield ""
+    for check in outcome.checks:
+        yield f"{check.verdict.upper():<11}  {check.number:>2}  {check.title}"
+        yield f"                 {plain(check.why, 300)}"
+        for problem in check.problems[:_SHOWN]:
+            yield from _told(problem)
+        if check.problem_count > _SHOWN:
+            yield f"               ! and {check.problem_count - _SHOWN} more; --json lists the first 1000"
+        for note in check.notes[:_SHOWN]:
+            yield f"               · {plain(note, 400)}"
+    yield ""
+    yield _WORDS[outcome.exit_code]
+
+
+def _told(problem: Problem) -> Iterator[str]:
+    where = f"{plain(problem.where, 300)}: " if problem.where else ""
+    yield f"               ! {where}{plain(problem.what, 300)}"
+    if problem.expected:
+        yield f"                 expected {plain(problem.expected, 300)}"
+    if problem.found:
+        yield f"                 found    {plain(problem.found, 300)}"
+
+
+# -- 13 ---------------------------------------------------------------------------------------------------------------
+
+
+class _Verification(msgspec.Struct, frozen=True):
+    """What is read of evidence/verification.json."""
+
+    sha256: str = ""
+
+
+class _Source(msgspec.Struct, frozen=True):
+    """What is read of evidence/sources/SRC-01.json."""
+
+    source: str
+    fingerprint: str
+
+
+def _source(folder: Path, path: Path, display: Display) -> Check:
+    """13: hash the image again and compare with what the case holds of it."""
+    tally = Tally(SOURCE_NUMBER, SOURCE_NAME, SOURCE_TITLE)
+    try:
+        image = open_source(path)
+    except ShellcaseError as error:
+        tally.problem(error.what, str(path), "an image that can be opened")
+        return tally.done("it could not be opened")
+    try:
+        record = next((r for r in _sources(folder) if r.fingerprint == image.fingerprint), None)
+        expected = _recorded(folder, record)
+        if record is None:
+            tally.problem("this image is none of the case's sources", str(path))
+            return tally.done("compared by fingerprint")
+        if not expected:
+            return tally.skipped(f"the case holds no SHA-256 of {record.source}")
+        found = verify_image(image, display.progress).sha256
+    finally:
+        image.close()
+    if found != expected:
+        tally.problem("the image has another content than when it was examined", str(path), expected, found)
+    return tally.done(f"{record.source}: SHA-256 of the whole medium")
+
+
+def _sources(folder: Path) -> Iterator[_Source]:
+    for path in sorted((folder / "data" / "evidence" / "sources").glob("SRC-*.json")):
+        with contextlib.suppress(msgspec.DecodeError, RecursionError):
+            yield msgspec.json.decode(_content(path), type=_Source)
+
+
+def _recorded(folder: Path, record: _Source | None) -> str:
+    """The SHA-256 that the case holds of a source's whole medium; empty where it was never hashed."""
+    if record is None:
+        return ""
+    evidence = folder / "data" / "evidence"
+    for path in (evidence / "verification" / f"{record.source}.json", evidence / "verification.json"):
+        with contextlib.suppress(msgspec.DecodeError, RecursionError):
+            if digest := msgspec.json.decode(_content(path), type=_Verification).sha256:
+                return digest
+    return ""
+
+
+def _content(path: Path) -> bytes:
+    """A plain file of a sensible size; nothing for all else."""
+    try:
+        status = path.lstat()
+        return path.read_bytes() if stat.S_ISREG(status.st_mode) and status.st_size < _LARGEST else b""
+    except OSError:
+        return b""

@@ -1,0 +1,110 @@
+"""Checking a seal: the thirteen questions, and a fourteenth on the Merkle root, each with a verdict of its own.
+
+Nothing is written into the folder that is checked, and nothing in it can end the checking: every damage is a problem
+of some check. `standalone.py` asks the same questions with Python's standard library only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from msgspec import Struct
+
+from shellcase.errors import EVIDENCE, INTEGRITY, OK, UsageError
+from shellcase.seal import checks_bag, checks_case, checks_citations, checks_leaves, checks_seal, sshsig_check
+from shellcase.seal.checks_base import Check, Opened, Problem, Progress, Tally, survey
+
+__all__ = ["Check", "Options", "Outcome", "Problem", "check_seal", "wanted_fingerprint"]
+
+SCHEMA = "shellcase.verify/1"
+SOURCE_NUMBER, SOURCE_NAME, SOURCE_TITLE = 13, "source", "Source image still has the recorded hash"
+_LARGEST_KEY = 1 << 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the caller knows: the expected key's fingerprint, the time stamp authority's root (PEM), and check 13."""
+
+    fingerprint: str | None = None
+    tsa_root: Path | None = None
+    source: Check | None = None
+    progress: Progress = lambda _stage, _done, _total: None
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """All answers. `exit_code`: 0 nothing differs, 3 something differs or is missing, 4 this is no readable seal."""
+
+    schema: str = SCHEMA
+    kind: str
+    case_number: str
+    sealed: str
+    manifest_sha256: str
+    fingerprint: str
+    exit_code: int
+    checks: tuple[Check, ...]
+
+
+def check_seal(root: Path, options: Options) -> Outcome:
+    """Check the case or package in `root`. UsageError when there is no such folder."""
+    if not root.is_dir():
+        todo = "unpack it first, then give the folder" if root.is_file() else "check the path"
+        raise UsageError("this is no folder", str(root), todo)
+    seal = Opened(survey(root), progress=options.progress)
+    made = [
+        checks_seal.manifest(seal),
+        checks_seal.signature(seal, options.fingerprint),
+        checks_bag.paths(seal),
+        checks_bag.links(seal),
+        checks_bag.files(seal),
+        checks_bag.unlisted(seal),
+        checks_case.audit(seal),
+        checks_case.objects(seal),
+        checks_citations.citations(seal),
+        checks_case.digest(seal),
+        checks_seal.timestamp(seal, options.tsa_root),
+        checks_seal.history(seal),
+        options.source or source_not_given(),
+        checks_leaves.leaves(seal),
+    ]
+    return _outcome(seal, tuple(sorted(made, key=lambda c: c.number)))
+
+
+def source_not_given() -> Check:
+    """13, when there is no image at hand."""
+    return Tally(SOURCE_NUMBER, SOURCE_NAME, SOURCE_TITLE).skipped("no image was given: --source IMAGE")
+
+
+def _outcome(seal: Opened, made: tuple[Check, ...]) -> Outcome:
+    read, signer = seal.manifest, seal.manifest.signer if seal.manifest else None
+    code = EVIDENCE if read is None else INTEGRITY if any(c.verdict == "problem" for c in made) else OK
+    return Outcome(
+        kind=read.kind if read else "",
+        case_number=read.case_number if read else "",
+        sealed=read.sealed if read else "",
+        manifest_sha256=hashlib.sha256(seal.raw).hexdigest() if seal.raw is not None else "",
+        fingerprint=signer.fingerprint if signer else "",
+        exit_code=code,
+        checks=made,
+    )
+
+
+def wanted_fingerprint(given: str) -> str:
+    """`SHA256:…` as given, or of the first key in a public key file. UsageError when it is neither."""
+    if given.startswith("SHA256:"):
+        return given.rstrip("=")
+    try:
+        with Path(given).open("rb") as fh:
+            text = fh.read(_LARGEST_KEY).decode("utf-8", "replace")
+    except (OSError, ValueError) as error:
+        raise UsageError("this is neither a fingerprint nor a file", given, "give SHA256:… or a .pub file") from error
+    found = [f for line in text.splitlines() if (f := _of_line(line))]
+    if not found:
+        raise UsageError("there is no Ed25519 public key in this file", given, "give the .pub file or a fingerprint")
+    return found[0]
+
+
+def _of_line(line: str) -> str | None:
+    """From a .pub file or an allowed_signers file."""
+    return sshsig_check.fingerprint_of_line("ssh-ed25519 " + line.partition("ssh-ed25519 ")[2])
