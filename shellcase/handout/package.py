@@ -25,7 +25,7 @@ from shellcase.handout.content import kept
 from shellcase.handout.opening import new_file
 from shellcase.handout.parent import Parent, audit_prefix, check_unchanged, sealed_parent
 from shellcase.handout.plan import Choice, kept_back
-from shellcase.handout.receiver import Altered, facts, readme
+from shellcase.handout.receiver import Redacted, facts, readme
 from shellcase.handout.redact import ledger_without, timeline_without
 from shellcase.handout.secrecy import Secret, secrets
 from shellcase.handout.withheld import NAME, to_csv
@@ -37,7 +37,7 @@ from shellcase.seal.layout import MANIFEST, FileEntry, SealManifest
 from shellcase.seal.sealing import Additions, outside, quiet, write_seal
 
 _EVIDENCE, _OBJECTS, _TIMELINE = "data/evidence/", "data/evidence/objects/", "data/evidence/timeline/"
-_LEDGER = "data/evidence/ledger.json"
+_LEDGER, _REDACTED = "data/evidence/ledger.json", "data/redacted/"
 _PLAIN = ("data/case.json", "data/custody.jsonl")
 _WORK = tuple(f"data/work/{n}" for n in ("findings.json", "review.jsonl", "tags.jsonl", "notes.jsonl"))
 _CHUNK = 1 << 20
@@ -91,7 +91,7 @@ class _Making:
         self.withheld = [w for i in self._items if (w := kept_back(i, found, choice))]
         self._hidden = _own(self._items, found) if not request.secrets else frozenset()
         self._files = [*self._chosen(), *(parent.files[p] for p in report), *self._work()]
-        self._altered: list[Altered] = []
+        self._redacted: list[Redacted] = []
         number = re.sub(r"[^A-Za-z0-9._-]+", "-", case.meta.case_number).strip(".-")[:60]
         self.top = f"{number or 'case'}-{request.audience}-package"
 
@@ -127,7 +127,7 @@ class _Making:
             len(self._items),
             self.withheld,
             audit_log=self._log_goes,
-            altered=tuple(self._altered),
+            redacted=tuple(self._redacted),
         )
         (root / "data" / NAME).write_bytes(to_csv(self.withheld))
         (root / "data" / "package.json").write_bytes(_pretty(said))
@@ -147,32 +147,29 @@ class _Making:
         return self._request.audience in LOG_GOES and AUDIT in self._parent.files
 
     def _put(self, root: Path, entry: FileEntry) -> None:
-        source, target = self._parent.root / entry.path, root / entry.path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if not self._alter(source, target, entry):
-            _copy(source, target, entry)
+        if not self._redact(root, entry):
+            _copy(self._parent.root / entry.path, root / entry.path, entry)
 
-    def _alter(self, source: Path, target: Path, entry: FileEntry) -> bool:
-        """Whether the file goes without the records of secret items, or because of them not at all."""
-        if not self._hidden:
+    def _redact(self, root: Path, entry: FileEntry) -> bool:
+        """Whether the file stays because it has records of secret items; what remains of it then lies apart.
+
+        So that every file of the parent that is in the package is the very file that was sealed.
+        """
+        is_timeline = entry.path.startswith(_TIMELINE) and entry.path.endswith(".parquet")
+        if not self._hidden or not (is_timeline or entry.path == _LEDGER):
             return False
-        if entry.path == _LEDGER:
-            content = ledger_without(source, self._hidden)
-            if content is not None:
-                target.write_bytes(content)
-                self._note(entry, "what it quotes from withheld items was taken out")
-            return content is not None
-        if entry.path.startswith(_TIMELINE) and entry.path.endswith(".parquet"):
-            gone = timeline_without(source, target, self._hidden)
-            if gone:
-                self._note(entry, f"{gone} events of withheld items were taken out")
-            return bool(gone)
-        return False
-
-    def _note(self, entry: FileEntry, what: str) -> None:
-        self._altered.append(Altered(path=entry.path, parent_sha256=entry.sha256, what=what))
+        source, apart = self._parent.root / entry.path, f"{_REDACTED}{entry.path.removeprefix('data/')}"
+        target = root / apart
+        target.parent.mkdir(parents=True, exist_ok=True)
+        take_out = timeline_without if is_timeline else ledger_without
+        gone = take_out(source, target, self._hidden)
+        if gone:
+            left = apart if target.exists() else ""
+            self._redacted.append(Redacted(path=entry.path, sha256=entry.sha256, taken_out=gone, rest=left))
+        return bool(gone)
 
     def _base(self, now: datetime) -> SealManifest:
+        """Without a Merkle root: the parent's covers events that stay, and stands in its manifest, which goes along."""
         parent = self._parent.manifest
         return SealManifest(
             kind="package",
@@ -184,7 +181,6 @@ class _Making:
             analysis_digest=parent.analysis_digest,
             audit=parent.audit,
             files=(),
-            merkle=parent.merkle,
             parent_manifest_sha256=self._parent.sha256,
             audience=self._request.audience,
             edition=self._edition,
@@ -192,7 +188,6 @@ class _Making:
 
     def _additions(self) -> Additions:
         return Additions(
-            leaves=self._parent.leaves(),
             extra=self._parent.seal_files(),
             organisation=storable(self._case.meta.organisation),
         )
@@ -205,6 +200,7 @@ def _own(items: Iterable[Item], found: dict[str, Secret]) -> frozenset[str]:
 
 def _copy(source: Path, target: Path, entry: FileEntry) -> None:
     """The sealed bytes, and no others."""
+    target.parent.mkdir(parents=True, exist_ok=True)
     seen = hashlib.sha256()
     with source.open("rb") as fh, target.open("xb") as out:
         while chunk := fh.read(_CHUNK):

@@ -15,7 +15,7 @@ import msgspec
 from shellcase.errors import IntegrityError, UsageError
 from shellcase.handout.opening import read_manifest
 from shellcase.seal.inventory import AUDIT, WORK_FOLDER, Progress, digests, survey
-from shellcase.seal.layout import CMS, LEAVES, MANIFEST, SEAL, SIGNATURE, STAMP, WORK, FileEntry, SealManifest
+from shellcase.seal.layout import CMS, MANIFEST, SEAL, SIGNATURE, STAMP, WORK, FileEntry, SealManifest
 from shellcase.seal.sealing import CERTIFICATE, WorkFiles
 
 _OBJECTS = "data/evidence/objects/"
@@ -40,15 +40,6 @@ class Parent:
         names = (MANIFEST, SIGNATURE, CMS, STAMP, CERTIFICATE, f"{SEAL}/signers/allowed_signers")
         kept = {n: self.root / n for n in names if (self.root / n).is_file()}
         return {f"parent/{n.removeprefix(f'{SEAL}/')}": path.read_bytes() for n, path in kept.items()}
-
-    def leaves(self) -> Path | None:
-        """seal/leaves.bin, checked; None where the case had no timeline."""
-        if self.manifest.merkle is None:
-            return None
-        path = self.root / LEAVES
-        if not path.is_file() or _sha256(path) != self.manifest.merkle.leaves_sha256:
-            raise IntegrityError("the leaves are not those that were sealed", str(path), "restore them from a copy")
-        return path
 
     def work_files(self) -> dict[str, FileEntry]:
         """The sealed work product by path; its list is a file of its own."""
@@ -76,7 +67,7 @@ def _sha256(path: Path) -> str:
 
 
 def check_unchanged(parent: Parent, progress: Progress) -> None:
-    """Read every sealed file again. UsageError when the case differs from its seal, IntegrityError when it is damaged."""
+    """Read every sealed file again. UsageError when the case differs from its seal, IntegrityError for damage."""
     found = {p: f for p, f in survey(parent.root).items() if p.startswith("data/") and not p.startswith(WORK_FOLDER)}
     told = [f"{p} was added" for p in sorted(found.keys() - parent.files.keys())]
     gone = sorted(parent.files.keys() - found.keys())

@@ -16,12 +16,13 @@ from shellcase.handout.withheld import Withheld
 _WIDTH = 78
 
 
-class Altered(Struct, frozen=True, kw_only=True):
-    """A file that is not as the parent sealed it, because the records of withheld items were taken out."""
+class Redacted(Struct, frozen=True, kw_only=True):
+    """A sealed file that stayed because it has records of withheld items; `rest`: where it lies without them."""
 
     path: str
-    parent_sha256: str
-    what: str
+    sha256: str
+    taken_out: int
+    rest: str
 
 
 class PackageFacts(Struct, frozen=True, kw_only=True):
@@ -37,7 +38,7 @@ class PackageFacts(Struct, frozen=True, kw_only=True):
     audit_log: bool
     items: int
     withheld: dict[str, int]
-    altered: tuple[Altered, ...]
+    redacted: tuple[Redacted, ...]
 
 
 def facts(
@@ -80,8 +81,8 @@ def _filled(text: str) -> str:
 def _paragraphs(said: PackageFacts) -> Iterable[str]:
     yield (
         f"This is a part of a larger case that was sealed at {said.parent_sealed} (its examiner's clock). The signed "
-        "record of that seal lies in seal/parent/: each file that is here and there has the same SHA-256 in both "
-        f"lists, unless it is named below. SHA-256 of the parent's manifest: {said.parent_manifest_sha256}"
+        "record of that seal lies in seal/parent/: a file that is in both lists has the same SHA-256 in both. "
+        f"SHA-256 of the parent's manifest: {said.parent_manifest_sha256}"
     )
     counts = ", ".join(f"{n} {cls}" for cls, n in said.withheld.items()) or "none"
     yield (
@@ -89,8 +90,9 @@ def _paragraphs(said: PackageFacts) -> Iterable[str]:
         "data/evidence/collected.jsonl lists all items, withheld ones too. 'secret' means that the item holds "
         "credentials, 'held' that it never left its source."
     )
-    for one in said.altered:
-        yield f"{one.path}: {one.what}. SHA-256 in the sealed case: {one.parent_sha256}"
+    for one in said.redacted:
+        rest = f"what remains lies in {one.rest}" if one.rest else "nothing remains of it"
+        yield f"{one.path} stayed: {one.taken_out} of its records come from withheld items; {rest}."
     if said.include_secrets:
         yield f"CREDENTIALS ARE INCLUDED. Reason given: {plain(said.include_secrets, 400)}"
     if said.include_work:

@@ -1,4 +1,4 @@
-"""The timeline and the ledger without the records of secret artefacts: files without such records stay as they are."""
+"""The timeline and the ledger without the records of secret artefacts."""
 
 from __future__ import annotations
 
@@ -14,18 +14,13 @@ from shellcase.errors import IntegrityError
 from shellcase.ledger import LedgerFile
 
 
-def timeline_without(source: Path, target: Path, artifacts: Collection[str]) -> int | None:
-    """Write the file without the events of these artefacts; returns how many went, None when there are none of them.
-
-    Written is a file only when events go and others stay.
-    """
+def timeline_without(source: Path, target: Path, artifacts: Collection[str]) -> int:
+    """Write the file without the events of these artefacts, if it has some and others too; how many events went."""
     wanted = pa.array(sorted(artifacts), pa.string())
     try:
         with pq.ParquetFile(source) as file:
             hits = [_count(file, g, wanted) for g in range(file.metadata.num_row_groups)]
-            if not sum(hits):
-                return None
-            if sum(hits) < file.metadata.num_rows:
+            if 0 < sum(hits) < file.metadata.num_rows:
                 _rewrite(file, target, wanted)
             return sum(hits)
     except pa.ArrowException as error:
@@ -50,11 +45,12 @@ def _rewrite(file: pq.ParquetFile, target: Path, wanted: pa.Array) -> None:
                 writer.write_table(rest.combine_chunks())
 
 
-def ledger_without(source: Path, artifacts: Collection[str]) -> bytes | None:
-    """The ledger without what issues quote from these artefacts (their number stays); None when nothing is quoted."""
+def ledger_without(source: Path, target: Path, artifacts: Collection[str]) -> int:
+    """The same for what issues of the ledger quote; their counts stay, and so does the entry of each artefact."""
     ledger = msgspec.json.decode(source.read_bytes(), type=LedgerFile)
-    if not any(e.artifact_id in artifacts and e.issues for e in ledger.artifacts):
-        return None
-    entries = [msgspec.structs.replace(e, issues=()) if e.artifact_id in artifacts else e for e in ledger.artifacts]
-    plain = msgspec.to_builtins(LedgerFile(entries), str_keys=True)
-    return msgspec.json.format(msgspec.json.encode(plain, order="sorted"), indent=1) + b"\n"
+    gone = sum(len(e.issues) for e in ledger.artifacts if e.artifact_id in artifacts)
+    if gone:
+        entries = [msgspec.structs.replace(e, issues=()) if e.artifact_id in artifacts else e for e in ledger.artifacts]
+        plain = msgspec.to_builtins(LedgerFile(entries), str_keys=True)
+        target.write_bytes(msgspec.json.format(msgspec.json.encode(plain, order="sorted"), indent=1) + b"\n")
+    return gone
