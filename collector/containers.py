@@ -38,7 +38,7 @@ def open_media(path: Path) -> Opened:
         return Opened("E01", ewf, tuple(s.path for s in ewf.segments), ewf, why="signature 'EVF' in the first bytes")
     if foreign:
         name, todo = foreign
-        raise EvidenceError(f"This is an {name}; it is not read".replace("an g", "a g"), str(path), todo)
+        raise EvidenceError(f"This kind of file is not read: {name}", str(path), todo)
     files = Files(path)
     try:
         return _opened(files, path)
@@ -126,5 +126,7 @@ def _broken_promise(files: Files, path: Path) -> None:
         if not is_e01 and (file_system(file) or file.read_at(510, 2) == b"\x55\xaa"):
             return
     raise EvidenceError(
-        f"The file has the ending {path.suffix} but does not start with the {promised} signature", str(files.path), ADVICE
+        f"The file has the ending {path.suffix} but does not start with the {promised} signature",
+        str(files.path),
+        ADVICE,
     )

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import BinaryIO, cast
 
+from dissect.fve.bde import BDE
+from dissect.fve.exception import Error as FveError
+
+from collector.keychain import NO_KEYS, Key, Keys
+from collector.media import READER_FAULTS, StreamMedia, StrictFile, try_read
 from collector.runs import Reader
+from collector.signatures import boot_name, is_bitlocker
 
+__all__ = ["NO_KEYS", "Keys", "Locked", "Unlocked", "unlocked"]
 
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """What the command line gave: 48-digit recovery keys, and a CSV keychain file as dissect reads it."""
-
-    recovery: tuple[str, ...] = ()
-    keychain: Path | None = None
-
-
-NO_KEYS = Keys()
+_FAULTS = (FveError, *READER_FAULTS)
+_PROTECTORS = {
+    0x0000: "clear key", 0x0100: "TPM", 0x0200: "startup key", 0x0300: "TPM and startup key", 0x0400: "TPM and PIN",
+    0x0500: "TPM and PIN", 0x0800: "recovery password", 0x2000: "password",
+}  # fmt: skip
+_WORDS = {
+    "recovery_key": "a recovery key",
+    "passphrase": "a password",
+    "file": "a startup key file",
+    "raw": "a raw key",
+}
+_LARGEST_BEK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +38,79 @@ class Unlocked:
     how: str
 
 
-def unlocked(volume: Reader, keys: Keys) -> Unlocked | None:
-    """The decrypted volume; None when it is not encrypted or no key fits."""
-    return None
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """Why an encrypted volume stays closed, with the names of its protectors."""
+
+    why: str
+
+
+def unlocked(volume: Reader, keys: Keys) -> Unlocked | Locked | None:
+    """The decrypted volume, or why it stays closed; None when it is not encrypted with BitLocker."""
+    if not is_bitlocker(try_read(volume, 0, 512)):
+        return None
+    try:
+        return _open(volume, keys)
+    except _FAULTS as error:
+        return Locked(f"BitLocker, its metadata cannot be read ({error})")
+
+
+def _open(volume: Reader, keys: Keys) -> Unlocked | Locked:
+    bde = _bde(volume)
+    if bde.decrypted:
+        return Unlocked(StreamMedia(bde.open(), volume.size), "BitLocker, already decrypted")
+    found = _with_clear_key(volume, bde) if bde.has_clear_key() else None
+    for key in keys.all():
+        found = found or _with_key(volume, key)
+    if found:
+        return found
+    what = f"none of the {len(keys.all())} keys given fits" if keys.all() else "no key was given"
+    return Locked(f"BitLocker, locked: {what}; protectors: {', '.join(_protectors(bde)) or 'none'}")
+
+
+def _with_clear_key(volume: Reader, bde: BDE) -> Unlocked | None:
+    try:
+        media = StreamMedia(bde.unlock_with_clear_key().open(), volume.size)
+    except _FAULTS:
+        return None
+    return Unlocked(media, "BitLocker, suspended: opened with the clear key it holds")
+
+
+def _bde(volume: Reader) -> BDE:
+    return BDE(cast(BinaryIO, StrictFile(volume)))
+
+
+def _protectors(bde: BDE) -> Iterator[str]:
+    """Kind and GUID of each, as Windows shows them beside a recovery key."""
+    for vmk in bde.information.dataset.find_vmk(max_priority=0xFFFF):
+        kind = int(vmk.priority) & 0xFF00
+        yield f"{_PROTECTORS.get(kind, f'kind {kind:#06x}')} {{{str(vmk.identifier).upper()}}}"
+
+
+def _with_key(volume: Reader, key: Key) -> Unlocked | None:
+    """A fresh reader for each key, so that nothing of a wrong one is left behind."""
+    try:
+        bde = _bde(volume)
+        only = key.identifier or None
+        if key.kind == "recovery_key":
+            bde.unlock_with_recovery_password(key.value, only)
+        elif key.kind == "passphrase":
+            bde.unlock_with_passphrase(key.value, only)
+        elif key.kind == "raw":
+            bde.unlock_with_fvek(bytes.fromhex(key.value))
+        else:
+            _with_file(bde, key)
+        media = StreamMedia(bde.open(), volume.size)
+    except _FAULTS:
+        return None
+    if key.kind == "raw" and not boot_name(try_read(media, 0, 512)):
+        return None  # nothing else tells whether a raw key is the right one
+    return Unlocked(media, f"BitLocker, opened with {_WORDS[key.kind]}")
+
+
+def _with_file(bde: BDE, key: Key) -> None:
+    """The startup key file that the keychain names, from the keychain's own folder when its path is relative."""
+    with (key.folder / key.value).open("rb") as fh:
+        if fh.seek(0, 2) <= _LARGEST_BEK:
+            fh.seek(0)
+            bde.unlock_with_bek(fh)

@@ -14,13 +14,14 @@ from msgspec import structs
 from collector import gathered
 from collector.boot import mended
 from collector.containers import ADVICE, Opened, open_media
-from collector.encrypted import NO_KEYS, Keys, unlocked
+from collector.encrypted import NO_KEYS, Keys, Locked, Unlocked, unlocked
 from collector.ewf import EwfImage
 from collector.filesystem import VolumeHandle
-from collector.media import Window, fingerprint_of, try_read
-from collector.ntfs import Ntfs, is_ntfs
-from collector.partitions import Part, partitions
+from collector.media import Window, fingerprint_of
+from collector.ntfs import Ntfs
+from collector.partitions import DYNAMIC, Part, end_of, partitions
 from collector.runs import Reader
+from collector.signatures import BITLOCKER, file_system, unknown_content
 from collector.snapshots import snapshots_of
 from shellcase.errors import EvidenceError, UsageError
 from shellcase.model import Volume
@@ -61,6 +62,7 @@ class Image:
 def open_source(path: Path, keys: Keys = NO_KEYS) -> Image:
     """Open a source. UsageError: no such file. EvidenceError: nothing of it can be read."""
     _check_path(path)
+    keys.all()
     found = gathered.open_gathered(path)
     if found is not None:
         return _from_gathered(path, found)
@@ -91,8 +93,8 @@ def _read_volumes(path: Path, opened: Opened, keys: Keys) -> Image:
     kind, media, ewf = opened.kind, opened.media, opened.ewf
     if not media.size:
         raise EvidenceError("The image holds no media", str(path), ADVICE)
-    fingerprint = fingerprint_of(media)
     scheme, signature, parts, problems = partitions(media)
+    fingerprint = fingerprint_of(media, end_of(media, parts))
     handles = tuple(_handle(media, n, part, path, keys) for n, part in enumerate(parts, 1))
     if not any(h.fs for h in handles):
         raise _nothing_readable(path, kind, media, handles, ewf)
@@ -110,7 +112,7 @@ def _read_volumes(path: Path, opened: Opened, keys: Keys) -> Image:
         scheme=scheme,
         disk_signature=signature,
         ewf=ewf,
-        problems=(*problems, *unread, *lost),
+        problems=(*problems, *opened.remarks, *_closed(handles), *unread, *lost),
         incomplete=bool(lost),
     )
 
@@ -142,17 +144,18 @@ def _check_file(path: Path) -> None:
 def _handle(media: Reader, number: int, part: Part, path: Path, keys: Keys) -> VolumeHandle:
     window: Reader = Window(media, part.offset, part.size)
     opened = unlocked(window, keys)
-    window = opened.reader if opened else window
-    kind = _filesystem(try_read(window, 0, 512))
+    window = opened.reader if isinstance(opened, Unlocked) else window
+    kind = file_system(window)
     copy = None if kind else mended(window)
     window, kind = (copy, "NTFS") if copy else (window, kind)
-    why = "" if kind == "NTFS" else f"file system: {kind or 'unknown'}"
-    why = "its boot sector is damaged, the copy at its end was used" if copy else why
+    why = "its boot sector is damaged, the copy at its end was used" if copy else ""
+    if kind != "NTFS":
+        why = opened.why if isinstance(opened, Locked) else _why_not_read(window, kind, part)
     handle = ntfs_handle(
         Volume(key=f"0-{part.offset}", number=number, offset=part.offset, size=part.size, fs=kind),
         window,
         f"{path}, volume at byte {part.offset}",
-        "; ".join(filter(None, (why, opened.how if opened else ""))),
+        "; ".join(filter(None, (why, opened.how if isinstance(opened, Unlocked) else ""))),
     )
     return replace(handle, partition_guid=part.guid, partition_type=part.kind)
 
@@ -168,13 +171,19 @@ def ntfs_handle(volume: Volume, reader: Reader, where: str, why: str = "") -> Vo
     return VolumeHandle(structs.replace(volume, serial=fs.serial, label=fs.label()), reader, fs, why)
 
 
-def _filesystem(boot: bytes) -> str:
-    if is_ntfs(boot):
-        return "NTFS"
-    marks = {b"-FVE-FS-": "BitLocker", b"ReFS\0\0\0\0": "ReFS", b"EXFAT   ": "exFAT"}
-    if boot[3:11] in marks:
-        return marks[boot[3:11]]
-    return "FAT" if boot[54:57] == b"FAT" or boot[82:85] == b"FAT" else ""
+def _why_not_read(window: Reader, kind: str, part: Part) -> str:
+    if kind:
+        return f"file system: {kind}"
+    if DYNAMIC in part.kind:
+        return "part of a dynamic disk (LDM); dynamic disks are not read"
+    return f"file system: {unknown_content(window)}"
+
+
+def _closed(handles: tuple[VolumeHandle, ...]) -> tuple[str, ...]:
+    """Encrypted volumes that stayed closed beside others that are read."""
+    return tuple(
+        f"the volume at byte {h.volume.offset} is not read: {h.why}" for h in handles if h.volume.fs == BITLOCKER
+    )
 
 
 def _nothing_readable(
@@ -182,8 +191,8 @@ def _nothing_readable(
 ) -> EvidenceError:
     seen = "; ".join(f"volume at byte {h.volume.offset}: {h.why}" for h in handles if h.why) or "no partition"
     damage = f" The container is damaged: {'; '.join(ewf.problems[:3])}." if ewf and ewf.problems else ""
-    bitlocker = any(h.volume.fs == "BitLocker" for h in handles)
-    todo = "Decrypt the volume first and give the decrypted image." if bitlocker else ADVICE
+    bitlocker = any(h.volume.fs == BITLOCKER for h in handles)
+    todo = "Give its recovery key with --recovery-key, or a keychain file with --keychain." if bitlocker else ADVICE
     return EvidenceError(
         f"No NTFS volume can be read from the {kind} image of {media.size} bytes ({seen}).{damage}", str(path), todo
     )

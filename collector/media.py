@@ -5,20 +5,15 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from bisect import bisect_right
-from collections.abc import Sequence
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from collector.runs import Reader
 
 READER_FAULTS = (
     OSError, EOFError, ValueError, IndexError, KeyError, TypeError, AttributeError, ArithmeticError, struct.error,
-    zlib.error,
+    zlib.error, RuntimeError, MemoryError, AssertionError,
 )  # fmt: skip
 """What container readers written by others raise on damaged input; becomes OSError here, once."""
-
-
-_MOST_MISSING = 100_000
 
 
 class Seekable(Protocol):
@@ -34,7 +29,7 @@ class Seekable(Protocol):
 
 
 class StreamMedia:
-    """A file-like object as media."""
+    """A file-like object as media. What its reader raises is an OSError here, and so is a short read."""
 
     def __init__(self, fh: Seekable, size: int) -> None:
         self._fh, self.size = fh, size
@@ -43,49 +38,42 @@ class StreamMedia:
         """Bytes from `offset`; fewer only at the end."""
         if offset >= self.size:
             return b""
+        want = min(length, self.size - offset)
         try:
             self._fh.seek(offset)
-            return self._fh.read(min(length, self.size - offset))
+            data = self._fh.read(want)
         except READER_FAULTS as error:
-            msg = f"the container cannot give {length} bytes at {offset}: {type(error).__name__} {error}"
+            msg = f"the reader cannot give {length} bytes at {offset}: {type(error).__name__} {error}"
             raise OSError(msg) from error
+        if len(data) != want:
+            msg = f"the reader gives {len(data)} bytes at {offset} instead of {want}"
+            raise OSError(msg)
+        return data
 
 
-class SplitMedia:
-    """The files of a split raw image, one after the other; a missing part is a hole as long as the first part."""
+class StrictFile:
+    """Media as the file that decrypting libraries ask for; a read that cannot be met whole is an error."""
 
-    def __init__(self, parts: Sequence[tuple[int, BinaryIO]]) -> None:
-        self.missing: list[int] = []
-        self._starts, self._files = list[int](), list[BinaryIO | None]()
-        self.size, usual = 0, 0
-        for number, file in parts:
-            while self._files and number > parts[0][0] + len(self._files) and len(self.missing) < _MOST_MISSING:
-                self.missing.append(parts[0][0] + len(self._files))
-                self._add(None, usual)
-            self._add(file, file.seek(0, 2))
-            usual = usual or self.size
+    def __init__(self, media: Reader) -> None:
+        self._media, self.size, self._at = media, media.size, 0
 
-    def _add(self, file: BinaryIO | None, size: int) -> None:
-        self._starts.append(self.size)
-        self._files.append(file)
-        self.size += size
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Move to an offset."""
+        self._at = (0, self._at, self.size)[whence] + offset
+        return self._at
 
-    def read_at(self, offset: int, length: int) -> bytes:
-        """Bytes from `offset`; fewer only at the end. OSError in a missing part."""
-        end, out = min(offset + length, self.size), bytearray()
-        while offset < end:
-            index = bisect_right(self._starts, offset) - 1
-            until = self._starts[index + 1] if index + 1 < len(self._starts) else self.size
-            out += self._piece(index, offset, min(end, until) - offset)
-            offset = min(end, until)
-        return bytes(out)
+    def tell(self) -> int:
+        """Where it stands."""
+        return self._at
 
-    def _piece(self, index: int, offset: int, length: int) -> bytes:
-        file = self._files[index]
-        if file is None:
-            raise OSError("they lie in a part that is missing")
-        file.seek(offset - self._starts[index])
-        return file.read(length)
+    def read(self, length: int) -> bytes:
+        """Exactly `length` bytes. EOFError where there are fewer, OSError where they cannot be read."""
+        if length < 0 or self._at < 0 or self._at + length > self.size:
+            msg = f"{length} bytes at {self._at} lie beyond the end of the volume ({self.size} bytes)"
+            raise EOFError(msg)
+        data = self._media.read_at(self._at, length)
+        self._at += len(data)
+        return data
 
 
 class Window:
@@ -106,14 +94,17 @@ _MIB = 1 << 20
 _STEP = 32768
 
 
-def fingerprint_of(media: Reader) -> str:
+def fingerprint_of(media: Reader, end: int = 0) -> str:
     """SHA-256 of the size (8 bytes, little-endian), the first and the last MiB, as hex.
 
-    Bytes that cannot be decoded count as nothing: the same damaged copy still gets the same value.
+    All up to `end`, where the last volume ends, if that is known: some containers round the size of the disk up (VHD
+    to whole cylinders), and the same disk shall have the same value in each. Bytes that cannot be decoded count as
+    nothing: the same damaged copy still gets the same value.
     """
-    digest = hashlib.sha256(struct.pack("<Q", media.size))
-    for offset in (0, max(media.size - _MIB, 0)):
-        digest.update(try_read(media, offset, _MIB))
+    end = min(end, media.size) if end > 0 else media.size
+    digest = hashlib.sha256(struct.pack("<Q", end))
+    for start, stop in ((0, min(_MIB, end)), (max(end - _MIB, 0), end)):
+        digest.update(try_read(media, start, stop - start))
     return digest.hexdigest()
 
 
