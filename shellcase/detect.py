@@ -5,7 +5,7 @@ Every query ends in a total order, so the same timeline and rules give the same 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Literal
@@ -32,7 +32,9 @@ GROUPS = 500
 FURTHER = "(further groups)"
 _SHOWN = 3
 _VALUE = 160
-_FIXED = frozenset({"event_id", "group_key", "variant", "part", "total", "begin_at", "end_at", "rn"})
+_FIXED = frozenset(
+    {"event_id", "group_key", "variant", "part", "total", "begin_at", "end_at", "rn", "found_in", "shadowed"}
+)
 _CITE = ("ts", "ts_ns", "ts_resolution_ns", "source_id", "artifact_id", "path")
 _RANK = "ts NULLS LAST, ts_ns NULLS LAST, source_id, event_id"
 
@@ -55,8 +57,13 @@ class Detection(Struct, frozen=True, kw_only=True):
     tested: tuple[RuleRun, ...]
 
 
-def detect(timeline: Timeline, rules: Rulebook, host: HostFacts) -> Detection:
-    """Run every rule whose kinds of record are in the case, link what they found, grade it."""
+def detect(
+    timeline: Timeline, rules: Rulebook, host: HostFacts, snapshots: Mapping[str, str] | None = None
+) -> Detection:
+    """Run every rule whose kinds of record are in the case, link what they found, grade it.
+
+    `snapshots`: how to name the shadow copy of a state, for findings that rest on records seen only there.
+    """
     con = timeline.connection.cursor()
     try:
         _prepare(con, rules.views, host)
@@ -64,7 +71,7 @@ def detect(timeline: Timeline, rules: Rulebook, host: HostFacts) -> Detection:
         runs: list[RuleRun] = []
         keyed: list[Keyed] = []
         for rule in rules.rules:
-            run, found = _run(con, rule, present)
+            run, found = _run(con, rule, present, snapshots or {})
             runs.append(run)
             keyed += found
     finally:
@@ -99,7 +106,9 @@ def _present(con: duckdb.DuckDBPyConnection) -> frozenset[str]:
     return frozenset(":".join(p[:n]) for p in parts for n in range(1, len(p) + 1))
 
 
-def _run(con: duckdb.DuckDBPyConnection, rule: Rule, present: frozenset[str]) -> tuple[RuleRun, list[Keyed]]:
+def _run(
+    con: duckdb.DuckDBPyConnection, rule: Rule, present: frozenset[str], snapshots: Mapping[str, str]
+) -> tuple[RuleRun, list[Keyed]]:
     absent = [k for k in rule.needs if k not in present]
     if not any(k in present for k in rule.kinds):
         absent += rule.kinds
@@ -111,7 +120,7 @@ def _run(con: duckdb.DuckDBPyConnection, rule: Rule, present: frozenset[str]) ->
         table = _grouped(con, rule) if hits else None
     except duckdb.Error as e:  # one rule's trouble (a damaged JSON, no memory) must not hide the others' findings
         return RuleRun(rule=rule.id, state="failed", reason=plain(str(e), 400)), []
-    found = _findings(rule, table) if table is not None else []
+    found = _findings(rule, table, snapshots) if table is not None else []
     events = sum(k.finding.event_count for k in found)
     return RuleRun(rule=rule.id, state="ran", findings=len(found), events=events), found
 
@@ -125,7 +134,10 @@ def _grouped(con: duckdb.DuckDBPyConnection, rule: Rule) -> pa.Table:
     cite = ", ".join(f"t.{c}" for c in _CITE)
     every = ", ".join(f'"{c}"' for c in columns)
     sql = f"""
-WITH few AS (SELECT event_id, {cite} FROM timeline t WHERE event_id IN (SELECT event_id FROM hit)),
+WITH few AS (
+  SELECT event_id, {cite}, CASE WHEN state LIKE 'snapshot:%' AND event_id NOT IN (
+    SELECT copy_of FROM timeline WHERE copy_of IS NOT NULL AND state = 'live') THEN state END AS found_in
+  FROM timeline t WHERE event_id IN (SELECT event_id FROM hit)),
 cited AS (
   SELECT h.* REPLACE (coalesce(group_key, '') AS group_key, coalesce(variant, '') AS variant), few.* EXCLUDE (event_id)
   FROM hit h JOIN few USING (event_id)),
@@ -143,21 +155,24 @@ cuts AS (
 parts AS (
   SELECT * EXCLUDE (cut),
     sum(cut) OVER (PARTITION BY group_key, variant ORDER BY {_RANK} ROWS UNBOUNDED PRECEDING) AS part FROM cuts)
-SELECT *, count(DISTINCT event_id) OVER whole AS total, max(ts) OVER whole AS end_at,
+SELECT *, count(DISTINCT event_id) OVER whole AS total, count(found_in) OVER whole AS shadowed,
+  max(ts) OVER whole AS end_at,
   row_number() OVER (PARTITION BY group_key, variant, part ORDER BY {_RANK}) AS rn
 FROM parts WINDOW whole AS (PARTITION BY group_key, variant, part)
 QUALIFY rn <= {CITED} ORDER BY group_key, variant, part, rn"""  # noqa: S608 - constants and column names of our own
     return con.sql(sql).to_arrow_table()
 
 
-def _findings(rule: Rule, table: pa.Table) -> list[Keyed]:
+def _findings(rule: Rule, table: pa.Table, snapshots: Mapping[str, str]) -> list[Keyed]:
     groups: dict[tuple[str, str, int], list[dict[str, object]]] = {}
     for row in table.to_pylist():
         groups.setdefault((str(row["group_key"]), str(row["variant"]), int(row["part"])), []).append(row)
-    return [_finding(rule, key, rows) for key, rows in groups.items()]
+    return [_finding(rule, key, rows, snapshots) for key, rows in groups.items()]
 
 
-def _finding(rule: Rule, key: tuple[str, str, int], rows: list[dict[str, object]]) -> Keyed:
+def _finding(
+    rule: Rule, key: tuple[str, str, int], rows: list[dict[str, object]], snapshots: Mapping[str, str]
+) -> Keyed:
     variant = rule.variants.get(key[1], Variant())
     events = [str(r["event_id"]) for r in rows]
     first, last = _bounds(rows)
@@ -185,11 +200,26 @@ def _finding(rule: Rule, key: tuple[str, str, int], rows: list[dict[str, object]
         observation=fill(variant.observation or rule.observation, texts),
         inference=fill(variant.inference or rule.inference, texts),
         alternatives=rule.alternatives if variant.alternatives is None else variant.alternatives,
-        limits=tuple(f"{one.kind}: {' '.join(one.text.split())}" for one in rule.limits),
+        limits=(*(f"{one.kind}: {' '.join(one.text.split())}" for one in rule.limits), *_shadowed(rows, snapshots)),
         fields=fields,
     )
     keys = tuple(sorted({(c[4:], v) for c, vs in named.items() if c.startswith("key_") for v in vs if v}))
     return Keyed(finding=finding, stage=rule.stage, keys=keys, times=_times(rows))
+
+
+def _shadowed(rows: list[dict[str, object]], snapshots: Mapping[str, str]) -> tuple[str, ...]:
+    """A limit for findings that rest on records which only a shadow copy holds."""
+    total, count = (int(str(rows[0][c])) for c in ("total", "shadowed"))
+    if not count:
+        return ()
+    states = sorted({str(r["found_in"]).partition("+")[0] for r in rows if r["found_in"]})
+    where = _several([snapshots.get(s, s) for s in states]) or "a shadow copy"
+    who = (
+        "All of its events are" if count == total else f"{count} of its {total} events {'is' if count == 1 else 'are'}"
+    )
+    who = "Its only event is" if total == 1 else who
+    what = "this record" if count == 1 else "these records"
+    return (f"INCOMP: {who} seen only in {where}; the volume as it was imaged does not hold {what} in this form.",)
 
 
 def _content_id(rule: str, event: str, group: str) -> str:

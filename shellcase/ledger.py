@@ -11,7 +11,10 @@ from shellcase.model import Issue, Item, Ledger
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One artefact of the ledger: which parser, its account, and its issues."""
+    """One artefact of the ledger: which parser, its account, and its issues.
+
+    `same_as`: the item with the same bytes that was parsed in its stead; nothing is found or parsed here then.
+    """
 
     artifact_id: str
     item: str
@@ -23,6 +26,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     events: int
     issues: tuple[Issue, ...] = ()
     issue_count: int = 0
+    same_as: str = ""
 
 
 class LedgerFile(msgspec.Struct):

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from collector.machines import same_machine
+from collector.records import SourceRecord
 from parsers import load
 from shellcase.case import Case, open_object
+from shellcase.copies import Repeats, counted, entry_of, linking, of_shadow, ranks
 from shellcase.ledger import Entry
 from shellcase.model import (
     HostFacts,
@@ -49,19 +53,79 @@ def claims(item: Item, evidence: Path) -> Iterator[Parser]:
     yield from (p for p in wanted if p.recognises(head, path))
 
 
-def plan(case: Case, source_id: str, host: HostFacts) -> list[Task]:
-    """Every task of the case, in tiers, large artefacts first; the grouping depends on the items alone."""
-    items = [i for i in case.items() if i.source == source_id]
-    by_path = {(i.volume, i.path.lower(), i.stream): i for i in items}
-    groups: dict[tuple[int, str], list[Item]] = {}
-    for item in items:
-        for parser in claims(item, case.evidence):
-            tier = 0 if item.path.lower().endswith(_MANAGEMENT) else parser.tier
-            groups.setdefault((tier, parser.name), []).append(item)
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A source and those before it of the same computer: their items, how good each place is, their timelines."""
+
+    own: str
+    items: tuple[Item, ...]
+    rank: Mapping[tuple[str, str], tuple[str, int]]
+    earlier: tuple[Path, ...]
+
+    def companions(self) -> Callable[[Parser, Item], dict[str, Item]]:
+        """Finds the files read beside an item: of its own source, and of its own shadow copy."""
+        by_path = {_at(i, i.path): i for i in self.items if i.object is not None and counted(i)}
+
+        def find(parser: Parser, item: Item) -> dict[str, Item]:
+            found = ((c.role, by_path.get(_at(item, _beside(c.pattern, item)))) for c in parser.companions)
+            return {role: other for role, other in found if other is not None}
+
+        return find
+
+
+def scope_of(case: Case, source_id: str) -> Scope:
+    """The source with the earlier ones of its computer."""
+    paths = sorted((case.evidence / "sources").glob("SRC-*.json"))
+    records = [msgspec.json.decode(p.read_bytes(), type=SourceRecord) for p in paths]
+    hosts = [r.host for r in records if r.source == source_id]
+    near = [r for r in records if r.source < source_id and any(same_machine(r.host, h) for h in hosts)]
+    inside = {r.source: r for r in [*near, *(r for r in records if r.source == source_id)]}
+    rank = {k: v for r in inside.values() for k, v in ranks(r.source, r.snapshots).items()}
+    parquet = (p for r in near for p in folder_of(case, r.source).glob("*.parquet"))
+    items = tuple(i for i in case.items() if i.source in inside or i.source == source_id)
+    return Scope(source_id, items, rank or ranks(source_id, ()), tuple(sorted(parquet)))
+
+
+def folder_of(case: Case, source_id: str) -> Path:
+    """Where the timeline of a source lies."""
+    return case.timeline_folder() / f"source={source_id}"
+
+
+def plan(case: Case, source_id: str, host: HostFacts, scope: Scope | None = None) -> tuple[list[Task], list[Entry]]:
+    """Every task of a source, in tiers, large artefacts first, and what needs no parsing since its bytes are parsed.
+
+    The grouping depends on the items alone.
+    """
+    scope = scope or scope_of(case, source_id)
+    companions = scope.companions()
     tasks: list[Task] = []
+    repeated: list[Entry] = []
+    by_parser: dict[str, list[Item]] = {}
+    for item in _candidates(scope):
+        for parser in claims(item, case.evidence):
+            by_parser.setdefault(parser.name, []).append(item)
+    groups: dict[tuple[int, str], list[Item]] = {}
+    for name, members in by_parser.items():
+        parser = _parser(name)
+        repeats = Repeats(scope.rank)
+        beside = {i.artifact_id: companions(parser, i) for i in members}
+        for item in repeats.pick(members, beside, source_id):
+            tier = 0 if item.path.lower().endswith(_MANAGEMENT) else parser.tier
+            groups.setdefault((tier, name), []).append(item)
+        repeated += [entry_of(i, k, name, parser.version) for i, k in repeats.pairs]
     for (_, name), members in sorted(groups.items()):
-        tasks += [_task(case, source_id, host, name, g, by_path) for g in _portions(members)]
-    return tasks
+        tasks += [_task(case, source_id, host, name, g, companions) for g in _portions(members)]
+    return tasks, repeated
+
+
+def _candidates(scope: Scope) -> list[Item]:
+    """The source's own items, and earlier ones whose bytes one of its own has."""
+    known = {i.sha256 for i in scope.items if i.source == scope.own}
+    return [i for i in scope.items if i.source == scope.own or i.sha256 in known]
+
+
+def _parser(name: str) -> Parser:
+    return next(p for p in load() if p.name == name)
 
 
 def _portions(items: list[Item]) -> Iterator[tuple[Item, ...]]:
@@ -81,9 +145,9 @@ def _task(
     host: HostFacts,
     name: str,
     items: tuple[Item, ...],
-    by_path: dict[tuple[str, str, str | None], Item],
+    companions: Callable[[Parser, Item], dict[str, Item]],
 ) -> Task:
-    parser = next(p for p in load() if p.name == name)
+    parser = _parser(name)
     key = "\n".join([name, str(parser.version), *(f"{i.artifact_id} {i.sha256}" for i in items)])
     return Task(
         parser=name,
@@ -92,21 +156,23 @@ def _task(
         source_id=source_id,
         host=host,
         items=items,
-        companions=tuple(_companions(parser, i, by_path) for i in items),
+        companions=tuple(companions(parser, i) for i in items),
     )
 
 
-def _companions(parser: Parser, item: Item, by_path: dict[tuple[str, str, str | None], Item]) -> dict[str, Item]:
-    found: dict[str, Item] = {}
+_At = tuple[str, str, str, str, str | None]
+
+
+def _at(item: Item, path: str) -> _At:
+    """Where a file lies: a recovered one is sought among the live ones."""
+    state = item.state if of_shadow(item.state) else "live"
+    return item.source, state, item.volume, path.lower(), item.stream if path == item.path else None
+
+
+def _beside(pattern: str, item: Item) -> str:
     folder, _, name = item.path.rpartition("\\")
-    root = item.path.split("\\", 1)[0]
-    for companion in parser.companions:
-        wanted = companion.pattern.replace("{name}", name)
-        path = f"{root}\\{wanted}" if wanted.startswith("$") else f"{folder}\\{wanted}"
-        other = by_path.get((item.volume, path.lower(), None))
-        if other is not None and other.object is not None:
-            found[companion.role] = other
-    return found
+    wanted = pattern.replace("{name}", name)
+    return f"{item.path.split(chr(92), 1)[0]}\\{wanted}" if wanted.startswith("$") else f"{folder}\\{wanted}"
 
 
 def parse(
@@ -114,7 +180,8 @@ def parse(
 ) -> list[Entry]:
     """Parse everything, write the timeline of a source, return the ledger in order of item and parser."""
     case.shards.mkdir(parents=True, exist_ok=True)
-    tasks = plan(case, source_id, host)
+    scope = scope_of(case, source_id)
+    tasks, repeated = plan(case, source_id, host, scope)
     total = sum(i.size for t in tasks for i in t.items)
     progress(0, total)
     ready = [t for t in tasks if _finished(t)]
@@ -130,17 +197,22 @@ def parse(
         for index, answer in pool.run(singles := [t for t in broken if len(t.items) == 1]):
             if isinstance(answer, Broken):
                 _write_lost(singles[index], answer)
-    shards = [t for t in tasks if _finished(t)] + broken
+    _write(case, scope, shards := [t for t in tasks if _finished(t)] + broken)
     entries = [
         e
         for t in shards
         for e in msgspec.json.decode(Path(t.shard).with_suffix(".json").read_bytes(), type=list[Entry])
     ]
-    folder = case.timeline_folder() / f"source={source_id}"
+    return sorted([*entries, *repeated], key=lambda e: (e.item, e.parser))
+
+
+def _write(case: Case, scope: Scope, shards: list[Task]) -> None:
+    """The timeline of a source, its copies linked."""
+    folder = folder_of(case, scope.own)
     for old in folder.glob("*.parquet"):  # of an earlier parse, whose last parts might have no successor
         old.unlink()
-    write_sorted([Path(t.shard).with_suffix(".parquet") for t in shards], folder, source_id)
-    return sorted(entries, key=lambda e: (e.item, e.parser))
+    links = linking(scope.own, scope.items, scope.rank, scope.earlier)
+    write_sorted([Path(t.shard).with_suffix(".parquet") for t in shards], folder, scope.own, links)
 
 
 def _finished(task: Task) -> bool:

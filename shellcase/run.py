@@ -31,6 +31,7 @@ from shellcase.report import write_report
 from shellcase.result import StoredHashes
 from shellcase.rooms import RULES
 from shellcase.rulebook import load as load_rules
+from shellcase.snapshots import read_snapshots, words_of
 from shellcase.tell import nanoseconds
 from shellcase.timeline import Timeline
 
@@ -144,7 +145,7 @@ def detect(run: Run) -> int:
     case = run.case
     run.progress("detect", 0, 1)
     with closing(Timeline.connect(case.timeline_to_read())) as timeline:
-        detection = find(timeline, load_rules(RULES), _machine(case))
+        detection = find(timeline, load_rules(RULES), _machine(case), words_of(read_snapshots(case)))
     case.write_bytes("work/findings.json", to_json(detection))
     _write_digest(case)
     case.audit("detected", findings=len(detection.findings), chains=len(detection.chains))

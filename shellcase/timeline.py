@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from msgspec import Struct
 
 from shellcase.clean import storable
+from shellcase.copies import PLACES, Linking, of_shadow
 from shellcase.errors import UsageError
 from shellcase.model import Event, EventBatch
 from shellcase.schema import BATCH, ORDER, PIVOTS, TIMELINE
@@ -60,6 +61,7 @@ class Timeline:
         else:
             select = _empty_select()
         con.execute(f"CREATE VIEW timeline AS {select}")
+        con.execute(PLACES)
         con.execute("CREATE VIEW live AS SELECT * FROM timeline WHERE state = 'live' AND copy_of IS NULL")
         con.execute("SET lock_configuration = true")
         return cls(con)
@@ -157,14 +159,17 @@ def _event_ids(columns: dict[str, pa.Array], artifact_id: str, size: int) -> pa.
 
 
 def _states(states: pa.Array | None, default: str, size: int) -> pa.Array:
-    """An artefact that is not live (a snapshot's, a recovered one) has no live events."""
+    """An artefact that is not live has no live events; what is not live inside a snapshot says both (`…+deleted`)."""
     if states is None:
         return pa.repeat(pa.scalar(default), size)
     filled = pc.fill_null(states, pa.scalar("live"))
     if default == "live":
         return filled
     is_live = pc.call_function("equal", [filled, pa.scalar("live")])
-    return pc.call_function("if_else", [is_live, pa.scalar(default), filled])
+    other = filled
+    if of_shadow(default):
+        other = pc.call_function("binary_join_element_wise", [pa.scalar(default), filled, pa.scalar("+")])
+    return pc.call_function("if_else", [is_live, pa.scalar(default), other])
 
 
 def _row(event: Event) -> dict[str, object]:
@@ -211,10 +216,11 @@ def _jsonable(value: object) -> object:
             raise TypeError(f"data may not hold {type(value).__name__}")
 
 
-def write_sorted(shards: Sequence[Path], out_dir: Path, source_id: str) -> list[Path]:
+def write_sorted(shards: Sequence[Path], out_dir: Path, source_id: str, linking: Linking | None = None) -> list[Path]:
     """Merge the shards of one source into `<parser>-<n>.parquet` files in the timeline's order; returns the files.
 
-    DuckDB sorts out of core; rows stream into row groups of a fixed size. Rows of another source are refused.
+    DuckDB sorts out of core; rows stream into row groups of a fixed size. Rows of another source are refused. `linking`
+    fills `copy_of`.
     """
     by_parser: dict[str, list[Path]] = {}
     for shard in sorted(shards):
@@ -223,7 +229,8 @@ def write_sorted(shards: Sequence[Path], out_dir: Path, source_id: str) -> list[
     out_dir.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     for parser in sorted(by_parser):
-        written += _write_parser(parser, by_parser[parser], out_dir, source_id)
+        rows = _sorted_rows(parser, by_parser[parser], out_dir, source_id, linking)
+        written += _write_parser(parser, rows, out_dir)
     return written
 
 
@@ -241,10 +248,10 @@ def _parsers_in(shard: Path) -> list[str]:
     return sorted(found)
 
 
-def _write_parser(parser: str, shards: list[Path], out_dir: Path, source_id: str) -> list[Path]:
+def _write_parser(parser: str, rows: Iterator[pa.RecordBatch], out_dir: Path) -> list[Path]:
     stem = re.sub(r"[^A-Za-z0-9._-]", "_", parser)
     written: list[Path] = []
-    groups = _row_groups(_sorted_rows(parser, shards, out_dir, source_id))
+    groups = _row_groups(rows)
     for n, first in enumerate(groups):
         path = out_dir / f"{stem}-{n}.parquet"
         with pq.ParquetWriter(path, TIMELINE, compression="zstd", compression_level=3) as writer:
@@ -255,7 +262,9 @@ def _write_parser(parser: str, shards: list[Path], out_dir: Path, source_id: str
     return written
 
 
-def _sorted_rows(parser: str, shards: list[Path], out_dir: Path, source_id: str) -> Iterator[pa.RecordBatch]:
+def _sorted_rows(
+    parser: str, shards: list[Path], out_dir: Path, source_id: str, linking: Linking | None
+) -> Iterator[pa.RecordBatch]:
     with duckdb.connect(":memory:", config={"threads": str(THREADS), "autoinstall_known_extensions": "false"}) as con:
         con.execute("SET GLOBAL TimeZone = 'UTC'")  # plain SET would not reach the cursors made of this connection
         con.execute(f"SET temp_directory = {_quoted((out_dir / '.sort').as_posix())}")
@@ -266,7 +275,8 @@ def _sorted_rows(parser: str, shards: list[Path], out_dir: Path, source_id: str)
         [(count,)] = strangers.fetchall()
         if count:
             raise ValueError(f"{count} rows of {parser} belong to another source than {source_id}")
-        query = f"SELECT * {sql} ORDER BY {_SORT}, data, subject"
+        select = linking.link(con, sql, parser) if linking else f"SELECT * {sql}"
+        query = f"FROM ({select}) ORDER BY {_SORT}, data, subject"
         yield from con.sql(query, params=[parser]).to_arrow_reader(ROW_GROUP)
 
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from parsers import load
 from shellcase.case import ObjectSource
+from shellcase.copies import of_shadow
 from shellcase.ledger import Entry
 from shellcase.model import (
     Event,
@@ -75,7 +76,7 @@ def work(task: Task) -> None:
     ):
         gathered = _Shard(writer)
         for item, companions in zip(task.items, task.companions, strict=True):
-            source = ObjectSource(evidence, item, Path(scratch))
+            source = ObjectSource(evidence, _within(item), Path(scratch))
             beside: dict[str, Source] = {r: ObjectSource(evidence, c, Path(scratch)) for r, c in companions.items()}
             job = Job(source=source, companions=beside, host=task.host)
             ids = Ids(
@@ -90,6 +91,11 @@ def work(task: Task) -> None:
         gathered.flush()
     shard.with_suffix(".json").write_bytes(msgspec.json.encode(entries))
     part.replace(shard.with_suffix(".parquet"))
+
+
+def _within(item: Item) -> Item:
+    """An item as its parser sees it: what lies in a shadow copy is live there; the timeline adds where that is."""
+    return msgspec.structs.replace(item, state="live") if of_shadow(item.state) and "+" not in item.state else item
 
 
 class _Shard:

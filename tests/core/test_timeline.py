@@ -97,7 +97,7 @@ def test_ids_are_artefact_offset_and_ordinal() -> None:
 
 @pytest.mark.parametrize(
     ("artefact", "record", "expected"),
-    [("live", "deleted", "deleted"), ("recovered", "live", "recovered"), ("snapshot:1", "slack", "slack")],
+    [("live", "deleted", "deleted"), ("recovered", "live", "recovered"), ("snapshot:1", "slack", "snapshot:1+slack")],
 )
 def test_a_record_of_an_artefact_that_is_not_live_does_not_count_as_live(
     artefact: str, record: str, expected: str
