@@ -44,12 +44,19 @@ def secrets(items: Iterable[Item], evidence: Path) -> dict[str, Secret]:
     """Secret items by item number: by themselves, by equal content, or because they hold a small file's bytes."""
     listed = list(items)
     found = {i.item: Secret(said) for i in listed if (said := reason(i, evidence))}
-    content = {i.sha256: (i.item, found[i.item].reason) for i in reversed(listed) if i.item in found and i.size}
-    for item in listed:
-        if item.item not in found and item.sha256 in content and item.size:
-            twin, said = content[item.sha256]
-            found[item.item] = Secret(f"{said} (same content as {twin})")
-    return found | _holders(listed, found)
+    found |= _twins(listed, found)
+    found |= _holders(listed, found)
+    return found | _twins(listed, found)
+
+
+def _twins(items: list[Item], found: dict[str, Secret]) -> dict[str, Secret]:
+    """Items with the very bytes of a secret one: they share its object, wherever they lay and whatever their name."""
+    content = {i.sha256: i.item for i in reversed(items) if i.item in found and i.size}
+    return {
+        i.item: found[twin]._replace(reason=f"{found[twin].reason} (same content as {twin})")
+        for i in items
+        if i.item not in found and i.size and (twin := content.get(i.sha256))
+    }
 
 
 def _holders(items: list[Item], found: dict[str, Secret]) -> dict[str, Secret]:
