@@ -1,4 +1,4 @@
-"""Verbs for papers: drafts of certifications."""
+"""Verbs for papers: drafts of certifications, provenance as CASE/UCO."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import typer
 from shellcase.case import Case
 from shellcase.clean import plain
 from shellcase.commands.custody import seal_is_old
-from shellcase.errors import UsageError
+from shellcase.errors import OK, UsageError
 from shellcase.options import CaseArg
 from shellcase.output import write_new
+from shellcase.paper.caseuco import LIMIT, case_jsonld
 from shellcase.paper.certification import FOLDER, drafts, exit_code
 from shellcase.paper.exhibits import Exhibit, exhibits
 
@@ -61,3 +62,13 @@ def _tell(listed: list[Exhibit], folder: Path, count: int) -> None:
         if exhibit.check in ("differs", "gone"):
             typer.echo(plain(f"alarm: {exhibit.item.item} {exhibit.name}: stored bytes {exhibit.check}", 600), err=True)
     typer.echo(f"{count} drafts over {len(listed)} exhibits → {plain(str(folder), 1000)}")
+
+
+def export_case_command(
+    case_dir: CaseArg,
+    output: Annotated[Path, typer.Option("--output", "-o", help="A new file, best named .jsonld.")],
+    limit: Annotated[int, typer.Option("--limit", min=10, max=LIMIT, help="At most so many objects.")] = LIMIT,
+) -> int:
+    """Provenance as CASE/UCO JSON-LD: sources, steps, custody, exhibits and findings; never the timeline."""
+    write_new(output, case_jsonld(Case.look(case_dir), limit=limit))
+    return OK

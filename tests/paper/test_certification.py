@@ -13,6 +13,7 @@ from shellcase.case import Case
 from shellcase.paper.certification import drafts, exit_code
 from shellcase.paper.custody import Facts, Party, add_entry
 from shellcase.paper.exhibits import exhibits
+from tests.paper.copies import copy_of
 
 _SENTENCE = re.compile(r"^\d+\. .*?(?=\n\d+\. |\n\n)", re.MULTILINE | re.DOTALL)
 
@@ -20,9 +21,7 @@ _SENTENCE = re.compile(r"^\d+\. .*?(?=\n\d+\. |\n\n)", re.MULTILINE | re.DOTALL)
 @pytest.fixture(scope="module")
 def case(ex01: Case, tmp_path_factory: pytest.TempPathFactory) -> Case:
     """A copy of EX01 with a custody entry of hearsay."""
-    root = tmp_path_factory.mktemp("certify") / "case"
-    shutil.copytree(ex01.root, root)
-    case = Case.open(root)
+    case = copy_of(ex01, tmp_path_factory.mktemp("certify") / "case")
     add_entry(case, Facts(item_or_source="SRC-01", action="received", from_=Party(name="Somebody Said")))
     return case
 
@@ -115,11 +114,10 @@ def test_an_exhibit_whose_bytes_are_not_its_own_is_not_certified(case: Case, tmp
 
 def test_a_source_that_was_not_hashed_is_not_said_to_have_a_hash(case: Case, tmp_path: Path) -> None:
     """Switched off or partial: nothing about it in the statement."""
-    root = tmp_path / "case"
-    shutil.copytree(case.root, root)
-    path = root / "data" / "evidence" / "verification.json"
+    other = copy_of(case, tmp_path / "case")
+    path = other.evidence / "verification.json"
     said = msgspec.json.decode(path.read_bytes())
     path.write_bytes(msgspec.json.encode({**said, "bytes": said["bytes"] // 2}))
-    text = drafts(Case.look(root), [])["902-14-item.draft.txt"].decode()
+    text = drafts(other, [])["902-14-item.draft.txt"].decode()
     assert said["sha256"] not in text
     assert "No hash of SRC-01 can be certified" in re.sub(r"\s+", " ", text)
