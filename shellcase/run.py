@@ -21,8 +21,8 @@ from collector.queue import Preflight
 from collector.records import SourceRecord
 from collector.verify import verify_image
 from shellcase.case import Case, CaseMeta
+from shellcase.detect import Detection, to_json
 from shellcase.detect import detect as find
-from shellcase.detect import to_json
 from shellcase.errors import INTEGRITY, LOSS, OK, UsageError, worst
 from shellcase.ledger import Entry, alarms, read_ledger
 from shellcase.model import HostFacts
@@ -145,12 +145,19 @@ def detect(run: Run) -> int:
     case = run.case
     run.progress("detect", 0, 1)
     with closing(Timeline.connect(case.timeline_to_read())) as timeline:
-        detection = find(timeline, load_rules(RULES), _machine(case), words_of(read_snapshots(case)))
+        found = find(timeline, load_rules(RULES), _machine(case), words_of(read_snapshots(case)))
+    detection = _numbered(case, found)
     case.write_bytes("work/findings.json", to_json(detection))
     _write_digest(case)
     case.audit("detected", findings=len(detection.findings), chains=len(detection.chains))
     run.progress("detect", 1, 1)
     return OK
+
+
+def _numbered(case: Case, detection: Detection) -> Detection:
+    """Numbers that were given stay; what added evidence brings gets further ones."""
+    numbered = tuple(msgspec.structs.replace(f, number=case.number("F", f.id)) for f in detection.findings)
+    return msgspec.structs.replace(detection, findings=numbered)
 
 
 def report(run: Run) -> int:
