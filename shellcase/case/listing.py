@@ -19,6 +19,7 @@ _SI, _FN = (
 COLUMNS = (
     *("item", "source", "volume", "path", "stream", "state", "grade", "class", "definitions", "size", "allocated_size"),
     *("stored_as", "object", "sha256", "sha1", "md5", "mft_record", "flags"),
+    *("parent_record", "valid_data", "hardlinks", "reparse", "sd_sha256"),
     *_SI,
     *_FN,
     "read_errors",
@@ -39,7 +40,9 @@ def _row(i: Item) -> tuple[str, ...]:
     allocated = "" if i.allocated is None else str(i.allocated)
     where = (i.item, i.source, i.volume, i.path, i.stream or "", i.state, i.grade, i.cls, " ".join(i.definitions))
     what = (str(i.size), allocated, i.stored_as, i.object or "", i.sha256, i.sha1, i.md5, record, " ".join(i.flags))
-    return (*where, *what, *_times(i.si_times), *_times(i.fn_times), "; ".join(i.read_errors))
+    valid = "" if i.valid_data is None else str(i.valid_data)
+    more = (i.parent_ref, valid, "; ".join(i.hardlinks), i.reparse, i.sd_sha256)
+    return (*where, *what, *more, *_times(i.si_times), *_times(i.fn_times), "; ".join(i.read_errors))
 
 
 def _times(times: FileTimes | None) -> tuple[str, ...]:

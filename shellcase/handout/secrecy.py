@@ -11,7 +11,7 @@ import mmap
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from shellcase.case import open_object
 from shellcase.handout import secrets_within
@@ -78,17 +78,26 @@ def reason(item: Item, evidence: Path) -> str | None:
 
 
 def _basename(item: Item) -> str:
-    return item.path.rpartition("\\")[2].lower().rstrip(". ")
+    return _base(item.path.lower())
+
+
+def _base(path: str) -> str:
+    return path.rpartition("\\")[2].rstrip(". ")
 
 
 def _by_name(item: Item) -> str | None:
-    name, path = _basename(item), item.path.lower()
+    """By its path, or another name that the same file has (a hard link)."""
+    return next((said for path in (item.path, *item.hardlinks) if (said := _by_path(item, path.lower()))), None)
+
+
+def _by_path(item: Item, path: str) -> str | None:
+    name = _base(path)
     ending = name.rpartition(".")[2]
     told = (
         (DUMP, item.cls == "dump" or item.stored_as == "skeleton" or name in _MEMORY),
         (DIRECTORY, name == "ntds.dit" or "\\ntds\\" in path),
         (HIVES, _HIVE.fullmatch(name) and (item.cls == "hive" or _HIVE_FOLDER.search(path))),
-        (HISTORY, name == "consolehost_history.txt" or "\\psreadline\\" in path),
+        (HISTORY, name == "consolehost_history.txt" or ("\\psreadline\\" in path and name.endswith("_history.txt"))),
         (PRIVATE_KEY, ending in _KEY_ENDINGS or _KEY_FOLDER.search(path)),
     )
     return next((said for said, fits in told if fits), None)
@@ -99,7 +108,8 @@ def _by_content(item: Item, evidence: Path) -> str | None:
     if item.object is None or not item.size or not _to_be_looked_into(item):
         return None
     if item.cls == "hive":
-        return HIVES if _hive_has_credentials(evidence / item.object) else None
+        with open_object(evidence, item) as fh:
+            return HIVES if _hive_has_credentials(fh) else None
     is_config = item.cls == "config" or _basename(item).endswith(tuple(f".{e}" for e in _CONFIG_ENDINGS))
     if is_config and item.size > LOOK_LIMIT:
         return UNREAD
@@ -130,6 +140,6 @@ _NK = re.compile(rb"nk[\s\S]{74}(?:Skew1|PolEKList|PolSecretEncryptionKey|PolAdt
 """Key cells that only SYSTEM, SECURITY and SAM have: the name stands 76 bytes after the start of the cell's record."""
 
 
-def _hive_has_credentials(path: Path) -> bool:
-    with path.open("rb") as fh, mmap.mmap(fh.fileno(), 0, access=mmap.ACCESS_READ) as view:
+def _hive_has_credentials(fh: BinaryIO) -> bool:
+    with mmap.mmap(fh.fileno(), 0, access=mmap.ACCESS_READ) as view:
         return _NK.search(view) is not None
