@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -31,16 +31,16 @@ from shellcase.result import (
     FindingView,
     Result,
     SourceFacts,
-    StoredHashes,
     Tested,
 )
 from shellcase.rooms import RULES
 from shellcase.rulebook import load as load_rules
+from shellcase.snapshots import histories, read_snapshots
+from shellcase.sourcecheck import banners, read_checks, read_damage, worst_of
 from shellcase.timeline import Timeline
 from shellcase.verdict import verdict
 from shellcase.zones import Zone, local
 
-T = TypeVar("T")
 _MISSING_SHOWN = 400
 
 
@@ -73,6 +73,7 @@ def assemble(case: Case) -> Result:
     items = {i.artifact_id: i for i in case.items()}
     zone = source.host.zone
     missing = tuple(case.not_collected())
+    snapshots = read_snapshots(case)
     with closing(Timeline.connect(case.timeline_to_read())) as timeline:
         views = _views(timeline, found.findings, zone)
         shells = web_shells(timeline, found.findings, zone)
@@ -82,13 +83,19 @@ def assemble(case: Case) -> Result:
         logs = log_coverage(timeline)
         asked = answers(timeline, found.findings, source.host, logs)
         count = int(timeline.query("SELECT count(*) AS n FROM timeline").column("n")[0].as_py())
+        checks, damage = read_checks(case), read_damage(case)
+        touched = _events_of(timeline, sorted({f.artifact_id for one in damage for f in one.items}))
     coverage = _coverage(entries)
     custody, broken = _custody(case)
     return Result(
         version=__version__,
         case=case.meta,
         source=source,
-        verification=_read(case, "evidence/verification.json", StoredHashes) or StoredHashes(verdict="not verified"),
+        verification=worst_of(checks),
+        checks=checks,
+        damage=damage,
+        damaged_events=touched,
+        banners=tuple(banners(checks, damage, touched)),
         analysis_digest=case.analysis_digest(),
         verdict=verdict(found.findings, found.tested, source.host.name, window(logs)),
         key_times=times,
@@ -109,7 +116,18 @@ def assemble(case: Case) -> Result:
         tested=_all_tested(found.tested),
         alarms=(*broken, *alarms(entries, ())),
         limits=wording.limits(source.host, coverage),
+        snapshots=snapshots,
+        histories=histories(items.values(), missing, snapshots),
     )
+
+
+def _events_of(timeline: Timeline, artifacts: Sequence[str]) -> dict[str, int]:
+    """How many events each of these artefacts has."""
+    if not artifacts:
+        return {}
+    sql = "SELECT artifact_id, count(*) AS n FROM timeline WHERE artifact_id IN (SELECT unnest(?)) GROUP BY 1 ORDER BY 1"
+    rows = timeline.query(sql, [list(artifacts)]).to_pylist()
+    return {row["artifact_id"]: row["n"] for row in rows}
 
 
 def _custody(case: Case) -> tuple[tuple[CustodyEntry, ...], tuple[str, ...]]:
@@ -147,11 +165,6 @@ def _chains(found: FindingsFile) -> tuple[Chain, ...]:
         )
         for chain in found.chains
     )
-
-
-def _read(case: Case, name: str, kind: type[T]) -> T | None:
-    path = case.data / name
-    return msgspec.json.decode(path.read_bytes(), type=kind) if path.exists() else None
 
 
 def _source(case: Case) -> SourceFacts:
@@ -206,7 +219,7 @@ def _cover(name: str, members: list[Entry]) -> Coverage:
     total = merge_ledgers([m.ledger for m in members])
     return Coverage(
         parser=name,
-        artefacts=len(members),
+        artefacts=sum(not m.same_as for m in members),
         found=total.found,
         parsed=total.parsed,
         failed=total.failed,

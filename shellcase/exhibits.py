@@ -60,7 +60,7 @@ _USE = f"""
 SELECT count(*) AS n, count(*) FILTER (http_status = 200) AS ok, min({NS}) FILTER (http_status = 200) AS first,
        max({NS}) FILTER (http_status = 200) AS last,
        string_agg(DISTINCT src_ip, ', ' ORDER BY src_ip) FILTER (http_status = 200) AS clients
-FROM timeline WHERE kind = 'iis.request' AND lower(data->>'$."cs-uri-stem"') LIKE ? ESCAPE '!'
+FROM timeline WHERE kind = 'iis.request' AND copy_of IS NULL AND lower(data->>'$."cs-uri-stem"') LIKE ? ESCAPE '!'
 """  # noqa: S608
 _COMPILED = """
 SELECT string_agg(DISTINCT data->>'$.virtualPath', ', ' ORDER BY data->>'$.virtualPath') AS v FROM timeline
@@ -137,7 +137,8 @@ _DUMP_NAME = r"""(?i)[a-z]:\\[^"<>|,;:*?\r\n]+?\.(?:dmp|mdmp)\b"""
 _STATE = """
 SELECT min(file_path) AS path,
   bool_or((kind = 'ntfs.mft.entry' OR kind = 'memory.dump') AND state = 'live') AS live,
-  bool_or(state <> 'live' OR (kind = 'ntfs.usn.record' AND act = 'deleted')) AS gone,
+  bool_or(state IN ('deleted', 'recovered') OR (kind = 'ntfs.usn.record' AND act = 'deleted')) AS gone,
+  bool_or(state LIKE 'snapshot:%') AS shadow,
   bool_or(kind = 'memory.dump') AS read
 FROM timeline WHERE kind IN ('ntfs.mft.entry', 'ntfs.usn.record', 'memory.dump') AND lower(file_path) = ?
 """
@@ -157,6 +158,8 @@ def _state(timeline: Timeline, path: str) -> str:
     row = _first(timeline, _STATE, path)
     if row.get("live"):
         return "on the disk, structure read" if row["read"] else "on the disk"
+    if row.get("shadow"):
+        return "only in a shadow copy" + (", structure read" if row["read"] else "")
     if row.get("gone"):
         return "deleted, recovered" if row["read"] else "deleted, content not recovered"
     return "seen in file records only" if row.get("path") else "no file record"

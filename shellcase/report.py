@@ -58,6 +58,7 @@ def render(result: Result) -> str:
         scale=wording.STRENGTH_SCALE,
         claim_order=("confirmed", "suspicious", "attempted", "context"),
         glossary=wording.GLOSSARY,
+        places={s.state: s.name for s in result.snapshots},
     )
 
 

@@ -9,19 +9,8 @@ from shellcase.case import CaseMeta
 from shellcase.link import Chain
 from shellcase.model import Claim, Finding, HostFacts, Missing
 from shellcase.paper.custody import Entry as CustodyEntry
-
-
-class StoredHashes(Struct, frozen=True, kw_only=True):
-    """Verdict on the source: evidence/verification.json as the report needs it."""
-
-    verdict: str
-    md5: str = ""
-    sha1: str = ""
-    sha256: str = ""
-    stored_md5: str = ""
-    stored_sha1: str = ""
-    bytes: int = 0
-    problems: tuple[str, ...] = ()
+from shellcase.snapshots import Snapshot, VolumeHistory
+from shellcase.sourcecheck import Damage, StoredHashes
 
 
 class SourceFacts(Struct, frozen=True, kw_only=True):
@@ -206,6 +195,10 @@ class Result(Struct, frozen=True, kw_only=True):
     case: CaseMeta
     source: SourceFacts
     verification: StoredHashes
+    checks: tuple[StoredHashes, ...] = ()
+    damage: tuple[Damage, ...] = ()
+    damaged_events: dict[str, int] = {}
+    banners: tuple[str, ...] = ()
     analysis_digest: str
     verdict: Verdict
     key_times: tuple[KeyTime, ...]
@@ -226,6 +219,8 @@ class Result(Struct, frozen=True, kw_only=True):
     tested: tuple[Tested, ...]
     alarms: tuple[str, ...]
     limits: tuple[str, ...]
+    snapshots: tuple[Snapshot, ...] = ()
+    histories: tuple[VolumeHistory, ...] = ()
 
 
 def encode(result: Result) -> bytes:
