@@ -6,7 +6,8 @@ the bytes of its files one after the other, so that resolving, taking and hashin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from collector.ntfs import FileRecord
@@ -57,6 +58,7 @@ class VolumeHandle:
     """A volume found in a source; `fs` is None where the file system is another or cannot be read (`why`).
 
     `snapshot` names the volume shadow copy this is (`vss:<id>`), empty for the live volume; `info` holds its facts.
+    `claims` are definitions by file number, for files of a collection that were told by their content, not their path.
     """
 
     volume: Volume
@@ -67,3 +69,4 @@ class VolumeHandle:
     partition_type: str = ""
     snapshot: str = ""
     info: SnapshotInfo | None = None
+    claims: Mapping[int, tuple[str, ...]] = field(default_factory=dict)

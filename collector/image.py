@@ -86,6 +86,7 @@ def _from_gathered(path: Path, found: gathered.Gathered) -> Image:
         opened=found,
         why=found.why,
         problems=found.problems,
+        incomplete=found.incomplete,
     )
 
 

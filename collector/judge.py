@@ -22,6 +22,8 @@ class Judge:
 
     def refusal(self, path: str, file: FileRecord, stream: StreamInfo, definitions: tuple[str, ...]) -> Refusal | None:
         """None when the stream is to be taken."""
+        if file.refused:
+            return "excluded", file.refused
         if file.reparse and not stream.name:
             return "excluded", _reparse(file)
         if set(definitions) <= set(self._profiles.presence_only):

@@ -24,7 +24,12 @@ _MAX_PACKING = 4
 
 
 class FileRecord(Struct, frozen=True, kw_only=True):
-    """A file or folder: its record (with extension records), raw times, names and streams."""
+    """A file or folder: its record (with extension records), raw times, names and streams.
+
+    A collection's files are `listed`: `number` is only theirs, `mft` is (record, sequence) where its own $MFT knows
+    them, `times_from` says who told the times, `container_time` is the archive's or folder's own and no time of the
+    machine, `refused` why the bytes cannot be taken.
+    """
 
     number: int
     seq: int
@@ -38,6 +43,16 @@ class FileRecord(Struct, frozen=True, kw_only=True):
     security_id: int = 0
     descriptor: bytes = b""
     damage: tuple[str, ...] = ()
+    listed: bool = False
+    mft: tuple[int, int] | None = None
+    times_from: str = ""
+    container_time: int | None = None
+    refused: str = ""
+
+    @property
+    def mft_reference(self) -> tuple[int | None, int | None]:
+        """Record and sequence number, as far as a $MFT tells them."""
+        return (self.mft or (None, None)) if self.listed else (self.number, self.seq)
 
     def stream(self, name: str) -> StreamInfo | None:
         """A $DATA stream by name (any case); the main one is empty."""

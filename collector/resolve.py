@@ -49,7 +49,8 @@ def resolve(source: str, volumes: Sequence[VolumeTree], definitions: Sequence[De
         numbers = [n for n, p in enumerate(patterns) if _applies(p, volume, letters)]
         nodes = _Nodes(volume, matcher.root(numbers))
         found = _on_volume(volume, matcher, nodes, hits)
-        targets += found
+        missing += _by_content(source, volume, [d.name for d in definitions], found)
+        targets += [found[k] for k in sorted(found, key=lambda k: (k[1], k[0]))]
         missing += nodes.links(source)
         missed = (n for n in numbers if (n, volume.ident) not in hits)
         missing += [_nothing(source, volume, patterns[n]) for n in missed]
@@ -66,7 +67,7 @@ def _applies(pattern: Pattern, volume: VolumeTree, letters: set[str | None]) -> 
 
 def _on_volume(
     volume: VolumeTree, matcher: Matcher, nodes: _Nodes, hits: set[tuple[int, tuple[str, str, str]]]
-) -> list[Target]:
+) -> dict[tuple[int, str], Target]:
     tree = volume.tree
     found: dict[tuple[int, str], Target] = {}
     for entry in tree.files:
@@ -78,7 +79,33 @@ def _on_volume(
             names = target.wanted.setdefault(pattern.stream or ALL_STREAMS, [])
             if pattern.definition not in names:
                 names.append(pattern.definition)
-    return [found[k] for k in sorted(found, key=lambda k: (k[1], k[0]))]
+    return found
+
+
+def _by_content(
+    source: str, volume: VolumeTree, asked: Sequence[str], found: dict[tuple[int, str], Target]
+) -> list[Missing]:
+    """Add the files that were told by their content; those that nothing asks for are named."""
+    missing, claims = list[Missing](), volume.handle.claims
+    for entry in volume.tree.files if claims else ():
+        key = entry.record, volume.tree.path(entry)
+        names = [n for n in claims.get(entry.record, ()) if n in asked]
+        if names:
+            known = found.setdefault(key, Target(volume, entry, key[1])).wanted.setdefault(ALL_STREAMS, [])
+            known += [n for n in names if n not in known]
+        elif entry.record in claims and key not in found:
+            path, definition = printable(volume.volume.name + key[1]), claims[entry.record][0]
+            missing.append(
+                Missing(
+                    source=source,
+                    volume=volume.shown,
+                    definition=definition,
+                    path=path,
+                    outcome="excluded",
+                    reason="the profile does not ask for such files",
+                )
+            )
+    return missing
 
 
 class _Nodes:

@@ -100,8 +100,8 @@ def take(
         grade=place.grade,
         size=stream.size,
         allocated=stream.allocated,
-        mft_record=file.number,
-        mft_seq=file.seq,
+        mft_record=file.mft_reference[0],
+        mft_seq=file.mft_reference[1],
         parent_ref=f"{name.parent}-{name.parent_seq}" if name else "",
         valid_data=stream.initialized if stream.initialized < stream.size else stream.size,
         hardlinks=_other_names(volume, file, place.path),
@@ -110,6 +110,8 @@ def take(
         flags=identity.flags(file, stream),
         si_times=file.si,
         fn_times=name.times if name else None,
+        times_from=file.times_from,
+        container_time=file.container_time,
         md5=kept.stored.md5,
         sha1=kept.stored.sha1,
         sha256=kept.stored.sha256,
@@ -126,7 +128,7 @@ def take(
 def _other_names(volume: VolumeTree, file: FileRecord, path: str) -> tuple[str, ...]:
     """Paths of the file's further hard links."""
     names = [n for n in file.names if n.namespace != DOS_NAME]
-    if len(names) < 2:
+    if len(names) < 2 or file.listed:
         return ()
     found = {volume.tree.path(Entry(file.number, file.seq, n.parent, n.parent_seq, n.text)) for n in names} - {path}
     return tuple(identity.printable(volume.volume.name + p) for p in sorted(found))

@@ -45,6 +45,8 @@ class Item(Struct, frozen=True, kw_only=True):
     flags: tuple[str, ...] = ()
     si_times: FileTimes | None = None
     fn_times: FileTimes | None = None
+    times_from: str = ""  # of files in a collection: `$MFT`, or the log of the tool that copied them
+    container_time: int | None = None  # FILETIME of an archive's entry or a copy on disk: no time of the machine
     md5: str
     sha1: str
     sha256: str

@@ -14,7 +14,7 @@ ALL_KNOWING = {"shellcase.run", "shellcase.cli", "shellcase.parsing", "shellcase
     f"shellcase.{name}" for name in ("opening", "preflight", "settings", "tell", "verification", "working")
 }
 IMAGE_LIBRARIES = ("dissect.target", "dissect.volume", "dissect.hypervisor", "dissect.fve", "dissect.evidence")
-OPENERS = {"collector.containers", "collector.partitions", "collector.encrypted", "collector.gathered"}
+OPENERS = {"collector.containers", "collector.partitions", "collector.encrypted", "collector.gathered.ad1"}
 _FILES = sorted(p for room in ROOMS for p in (ROOT / room).rglob("*.py"))
 
 

@@ -1,0 +1,6 @@
+"""Collections made by other tools, as sources: folders, archives, loose files."""
+
+from __future__ import annotations
+
+from collector.gathered.model import Gathered as Gathered
+from collector.gathered.opening import open_gathered as open_gathered

@@ -1,0 +1,219 @@
+"""From a container and its layout to volumes: which file lies where, which are loose, what the tool tells of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from collector.filesystem import VolumeHandle
+from collector.gathered.ad1 import Ad1Bundle
+from collector.gathered.bundle import Bundle, Member, MemberReader, head_of, named
+from collector.gathered.content import MACHINE, claims, hive_name, primary_hive
+from collector.gathered.history import MOST_LOG, Known, Log, key_of, read_log
+from collector.gathered.layouts import Layout, Parts, Spot, shaped, with_stream
+from collector.gathered.listing import Filed, Listing, Strung
+from collector.gathered.model import Gathered
+from collector.gathered.sparse import expanded
+from shellcase.model import Volume
+
+_CONFIG = "\\windows\\system32\\config\\"
+LOOSE = "loose"
+
+
+class Sorted:
+    """The members of a bundle: those with a place on a volume, the loose ones with what they are, the others."""
+
+    def __init__(self, bundle: Bundle, layout: Layout | None) -> None:
+        self.placed: dict[int, Spot] = {}
+        self.loose: dict[int, tuple[str, ...]] = {}
+        self.others: list[int] = []
+        for index, member in enumerate(bundle.members):
+            if not member.parts or member.kind == "folder":
+                continue
+            spot = layout.place(member.parts) if layout else None
+            if spot:
+                self.placed[index] = spot
+            else:
+                self._loosely(bundle, index, member)
+
+    def _loosely(self, bundle: Bundle, index: int, member: Member) -> None:
+        found = claimed(bundle, index, member)
+        if found:
+            self.loose[index] = found
+        else:
+            self.others.append(index)
+
+
+def claimed(bundle: Bundle, index: int, member: Member) -> tuple[str, ...]:
+    """The definitions that ask for such a file."""
+    if member.kind != "file":
+        return ()
+    parts, stream = with_stream(member.parts)
+    return claims(head_of(MemberReader(bundle, index)), parts[-1], member.size, stream)
+
+
+def gathered(bundle: Bundle, layout: Layout | None, files: Sorted) -> Gathered:
+    """The collection with its volumes."""
+    media = Strung(bundle)
+    wide = expanded(bundle)
+    log = _logs(bundle, layout)
+    listings = {
+        label: Listing(media, filed, _history(bundle, log, label))
+        for label, filed in _by_volume(bundle, files, wide).items()
+    }
+    for label, listing in listings.items():
+        _claim(bundle, label, listing, files)
+    _expect(bundle, log, listings)
+    volumes = _handles(listings, media, layout)
+    lost = bool(bundle.problems) or any(m.torn or m.kind == "refused" for m in bundle.members)
+    return Gathered(
+        loader=f"{layout.loader if layout else 'loose evidence'} ({bundle.kind})",
+        why=_why(bundle, layout, files),
+        media=media,
+        volumes=tuple(volumes),
+        fingerprint=bundle.fingerprint,
+        segments=bundle.segments,
+        problems=tuple(_problems(bundle, layout, files, listings)),
+        incomplete=lost,
+        watch=bundle.watch,
+        closing=bundle.close,
+    )
+
+
+def _by_volume(bundle: Bundle, files: Sorted, wide: Mapping[int, Member]) -> dict[str, list[Filed]]:
+    """Files by volume: drives first, then volumes without letter, shadow copies, loose files."""
+    found: dict[str, list[tuple[int, Filed]]] = {}
+    for index, spot in files.placed.items():
+        filed = _filed(bundle, index, spot.parts, spot.stream, wide)
+        found.setdefault(spot.volume, []).append((spot.rank, filed))
+    for index in files.loose:
+        parts, stream = with_stream(bundle.members[index].parts)
+        found.setdefault(LOOSE, []).append((0, _filed(bundle, index, parts, stream, wide)))
+    ranked = {label: sorted(some, key=lambda x: (x[0], x[1].index)) for label, some in found.items()}
+    return {label: [f for _r, f in ranked[label]] for label in sorted(ranked, key=_order)}
+
+
+def _filed(bundle: Bundle, index: int, parts: Parts, stream: str | None, wide: Mapping[int, Member]) -> Filed:
+    return Filed(parts=parts, stream=stream or "", index=index, member=wide.get(index, bundle.members[index]))
+
+
+def _order(label: str) -> tuple[int, str]:
+    if label == LOOSE:
+        return 3, label
+    return (2 if label.startswith("vss:") else 0 if label[1:] == ":" else 1), label
+
+
+def _handles(listings: Mapping[str, Listing], media: Strung, layout: Layout | None) -> Iterator[VolumeHandle]:
+    live: dict[str, Volume] = {}
+    for number, (label, listing) in enumerate(listings.items(), 1):
+        if label.startswith("vss:"):
+            owner = _owner(live, label, number, listing)
+            yield VolumeHandle(owner, media, listing, snapshot=label, claims=listing.claims)
+            continue
+        live[label] = _volume(label, number, listing, layout)
+        yield VolumeHandle(live[label], media, listing, claims=listing.claims)
+
+
+def _volume(label: str, number: int, listing: Listing, layout: Layout | None) -> Volume:
+    letter, how = None, ""
+    if label == LOOSE:
+        letter, how = f"vol{number}", "loose files: no drive is known"
+    elif label[1:] == ":":
+        letter, how = label, layout.how if layout else ""
+    key = f"files-{label.rstrip(':')}" if label else "files"
+    return Volume(key=key, number=number, offset=0, size=listing.size, fs="files", label=label, letter=letter, how=how)
+
+
+def _owner(live: Mapping[str, Volume], label: str, number: int, listing: Listing) -> Volume:
+    """The volume a shadow copy is of: known only where there is just one."""
+    drives = [v for name, v in live.items() if name != LOOSE]
+    return drives[0] if len(drives) == 1 else _volume(label, number, listing, None)
+
+
+def _claim(bundle: Bundle, label: str, listing: Listing, files: Sorted) -> None:
+    """Definitions by content, on volumes whose folders tell nothing; loose hives where Windows would keep them."""
+    if label != LOOSE and shaped([f.parts for _n, f in listing.files]):
+        return
+    hives: dict[str, list[int]] = {}
+    for number, filed in listing.files:
+        names = files.loose.get(filed.index) or claimed(bundle, filed.index, filed.member)
+        if names:
+            listing.claims[number] = tuple(dict.fromkeys((*listing.claims.get(number, ()), *names)))
+        head = head_of(MemberReader(bundle, filed.index)) if "WindowsRegistryHives" in names else b""
+        if primary_hive(head) and "regback" not in (p.lower() for p in filed.parts):
+            hives.setdefault(hive_name(head, filed.parts[-1]), []).append(number)
+    if label == LOOSE:
+        listing.homes.update({_CONFIG + n.lower(): hives[n][0] for n in MACHINE if len(hives.get(n, ())) == 1})
+        bundle.problems += [
+            f"{len(hives[n])} hives {n}: of which machine is not told" for n in MACHINE if len(hives.get(n, ())) > 1
+        ]
+
+
+def _logs(bundle: Bundle, layout: Layout | None) -> Log:
+    """What the tool wrote down of the files it copied."""
+    wanted, found = set(layout.logs if layout else ()), Log()
+    for index, member in enumerate(bundle.members):
+        if member.parts not in wanted or member.kind != "file" or member.stored > MOST_LOG:
+            continue
+        name = member.parts[-1].lower()
+        if not any(mark in name for mark in ("_copylog.csv", "upload", "metadata")):
+            continue
+        try:
+            raw = bundle.read_at(index, 0, member.stored)
+        except OSError as error:
+            bundle.problems.append(f"{member.name}: {error}")
+            continue
+        for path, known in read_log(member.parts[-1], raw).items():
+            found.setdefault(path, known)
+    return found
+
+
+def _history(bundle: Bundle, log: Log, label: str) -> History:
+    return History(bundle, log, label)
+
+
+class History:
+    """What the tool's log, or the container itself, says of a file."""
+
+    def __init__(self, bundle: Bundle, log: Log, label: str) -> None:
+        self._times = bundle.times if isinstance(bundle, Ad1Bundle) else None
+        self._log, self._label = log, label
+
+    def __call__(self, filed: Filed) -> Known | None:
+        """None when nothing is."""
+        if self._times and (si := self._times(filed.index)):
+            return Known(said="AD1 image", si=si)
+        if not self._log or self._label.startswith("vss:"):
+            return None
+        path = "\\".join((self._label, *filed.parts))
+        return self._log.get(key_of(f"{path}:{filed.stream}" if filed.stream else path))
+
+
+def _expect(bundle: Bundle, log: Log, listings: Mapping[str, Listing]) -> None:
+    """Checksums of the tool's log are what the bytes are compared with."""
+    if not log:
+        return
+    for label, listing in listings.items():
+        history = History(bundle, log, label)
+        for _number, filed in listing.files:
+            known = history(filed)
+            if known and known.digest and not filed.member.extents and filed.member.kind == "file":
+                bundle.watch.stored[filed.index] = known.digest
+
+
+def _why(bundle: Bundle, layout: Layout | None, files: Sorted) -> str:
+    if layout is None:
+        return f"no layout of a tool is recognised: {len(files.loose)} files taken by their content"
+    more = [f"{len(files.loose)} loose files taken by their content"] if files.loose else []
+    more += [f"{len(files.others)} further files are the tool's own or unknown"] if files.others else []
+    return "; ".join([layout.why, *more])
+
+
+def _problems(bundle: Bundle, layout: Layout | None, files: Sorted, listings: Mapping[str, Listing]) -> Iterator[str]:
+    yield from dict.fromkeys(bundle.problems)
+    bad = [f"{m.name} ({m.note})" for m in bundle.members if not m.parts and m.kind == "refused"]
+    yield from named("entries that were left out", bad)
+    for listing in listings.values():
+        yield from named("names that occur twice, of which the first was used", listing.doubles)
+    if layout is None:
+        unknown = [bundle.members[n].name for n in files.others if bundle.members[n].kind == "file"]
+        yield from named("files of no known kind, not taken", unknown)
