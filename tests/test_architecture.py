@@ -15,6 +15,8 @@ ALL_KNOWING = {"shellcase.run", "shellcase.cli", "shellcase.parsing", "shellcase
 }
 IMAGE_LIBRARIES = ("dissect.target", "dissect.volume", "dissect.hypervisor", "dissect.fve", "dissect.evidence")
 OPENERS = {"collector.containers", "collector.partitions", "collector.encrypted", "collector.gathered.ad1"}
+ONE_FILE = {"shellcase.seal.standalone"}
+"""The verifier for the other side: it ships in every seal, so it must be one file that needs no other."""
 _FILES = sorted(p for room in ROOMS for p in (ROOT / room).rglob("*.py"))
 
 
@@ -123,4 +125,6 @@ def test_one_broad_except() -> None:
 @pytest.mark.parametrize("path", _FILES, ids=name_of)
 def test_a_file_stays_under_300_lines(path: Path) -> None:
     """A file that grows past 300 lines is two files."""
+    if name_of(path) in ONE_FILE:
+        return
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 300, name_of(path)

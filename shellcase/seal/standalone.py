@@ -1,0 +1,1382 @@
+#!/usr/bin/env python3
+"""Check a sealed case or package, or an excerpt of one, with nothing but Python 3.8 or later.
+
+    python3 seal/verify.py [FOLDER] [--key SHA256:...] [--json]      the folder with bagit.txt and seal/
+    python3 seal/verify.py --excerpt FILE [--key SHA256:...]         some events with their proofs
+
+It reads and never writes. Exit code 0: nothing differs. 3: something differs or is missing. 4: this is no seal or
+excerpt that can be read. What it cannot check, it says. Whoever could change the folder could change this file too:
+use a copy that you had before, or compare it with one from the makers of the program that sealed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import binascii
+import csv
+import hashlib
+import io
+import json
+import os
+import re
+import stat
+import struct
+import sys
+import unicodedata
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, BinaryIO, Dict, Iterator, Tuple  # noqa: UP035 - Python 3.8
+
+Json = Any  # whatever a stranger may have written
+Manifest = Dict[str, Any]  # noqa: UP006
+Entry = Dict[str, Any]  # noqa: UP006
+Entries = Dict[str, Entry]  # noqa: UP006
+Digests = Tuple[int, str, str, str]  # noqa: UP006
+Point = Tuple[int, int, int, int]  # noqa: UP006
+
+NAMESPACE = "case-manifest@shellcase"
+SCHEMA, EXCERPT, MERKLE = "shellcase.seal/1", "shellcase.excerpt/1", "shellcase.merkle/1"
+MANIFEST, SIGNATURE, STAMP = "seal/manifest.json", "seal/manifest.json.sig", "seal/manifest.json.tsr"
+WORK, LEAVES, PAGE = "seal/work.json", "seal/leaves.bin", "seal/SEAL.txt"
+ALLOWED, PARENT = "seal/signers/allowed_signers", "seal/parent/manifest.json"
+AUDIT, COLLECTED = "data/audit.jsonl", "data/evidence/collected.jsonl"
+DIGEST, FINDINGS, WITHHELD = "data/evidence/digest.json", "data/work/findings.json", "data/withheld.csv"
+BAG = ("bagit.txt", "bag-info.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt")
+DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
+
+TITLES = {
+    1: ("signature", "Signature over the manifest"),
+    2: ("manifest", "Manifest: canonical and of a known schema"),
+    3: ("paths", "Listed paths: safe and distinct"),
+    4: ("links", "No links, devices or second names"),
+    5: ("files", "Every listed file: there, same size, same digests"),
+    6: ("unlisted", "No file that is not listed"),
+    7: ("audit", "Audit log: unbroken chain up to the sealed line"),
+    8: ("objects", "Every collected item: its object, decoded, has its hash"),
+    9: ("citations", "Findings and reports: everything they cite exists"),
+    10: ("digest", "Analysis digest, computed again"),
+    11: ("timestamp", "Time stamp of an authority"),
+    12: ("history", "Former seals and parent"),
+    13: ("source", "Source image still has the recorded hash"),
+    14: ("leaves", "Merkle root over the timeline's events"),
+}
+
+LARGEST = 1 << 30  # a text or JSON file above this is not read
+LINE = 16 << 20  # a longer line comes in pieces
+CART_EACH, CART_ALL = 1 << 20, 24 << 20  # RC4 is slow in plain Python: packed bytes decoded per object, and in all
+SHOWN = 12
+
+
+# -- what is printed --------------------------------------------------------------------------------------------------
+
+HIDDEN = "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0"
+
+
+def clean(text: object, limit: int = 300) -> str:
+    """Foreign text, safe for a terminal: what moves the cursor, hides or turns the reading direction is spelt out."""
+    text = str(text)
+    text = text if len(text) <= limit else text[: limit - 1] + "\u2026"
+    return "".join(c if c.isprintable() and c not in HIDDEN else f"\\u{{{ord(c):02X}}}" for c in text)
+
+
+class Answers:
+    """Problems, notes and reasons by number of the check."""
+
+    def __init__(self) -> None:
+        self.problems: dict[int, list[tuple[str, str, str, str]]] = {n: [] for n in TITLES}
+        self.counts = dict.fromkeys(TITLES, 0)
+        self.notes: dict[int, list[str]] = {n: [] for n in TITLES}
+        self.why: dict[int, str] = {}
+        self.skipped: set[int] = set()
+        self.unreadable = False
+
+    def problem(self, number: int, what: str, where: str = "", expected: object = "", found: object = "") -> None:
+        """Something differs, is missing or is too much."""
+        self.counts[number] += 1
+        if len(self.problems[number]) < 1000:
+            self.problems[number].append((what, where, str(expected), str(found)))
+
+    def done(self, number: int, why: str) -> None:
+        """The check was made."""
+        self.why[number] = why
+
+    def skip(self, number: int, why: str) -> None:
+        """The check was not made, or not whole."""
+        self.why[number] = why
+        self.skipped.add(number)
+
+    def note(self, number: int, text: str) -> None:
+        """Something to know that is not wrong."""
+        self.notes[number].append(text)
+
+    def verdict(self, number: int) -> str:
+        """One of: ok, problem, not checked."""
+        if self.counts[number]:
+            return "problem"
+        return "not checked" if number in self.skipped else "ok"
+
+    def exit_code(self) -> int:
+        """0, 3 or 4."""
+        return 4 if self.unreadable else 3 if any(self.counts.values()) else 0
+
+    def lines(self) -> Iterator[str]:
+        """For people."""
+        for n, (_name, title) in TITLES.items():
+            yield f"{self.verdict(n).upper():<11}  {n:2}  {title}"
+            yield "                 " + clean(self.why.get(n, ""))
+            for what, where, expected, found in self.problems[n][:SHOWN]:
+                yield "               ! " + (clean(where) + ": " if where else "") + clean(what)
+                for word, value in (("expected", expected), ("found   ", found)):
+                    if value:
+                        yield f"                 {word} {clean(value)}"
+            if self.counts[n] > SHOWN:
+                yield f"               ! and {self.counts[n] - SHOWN} more"
+            for text in self.notes[n][:SHOWN]:
+                yield "               - " + clean(text)
+
+    def plain(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "schema": "shellcase.verify-standalone/1",
+            "exit_code": self.exit_code(),
+            "checks": [
+                {
+                    "number": n,
+                    "name": name,
+                    "verdict": self.verdict(n),
+                    "why": self.why.get(n, ""),
+                    "problem_count": self.counts[n],
+                    "problems": [dict(zip(("what", "where", "expected", "found"), p)) for p in self.problems[n]],  # noqa: B905 - Python 3.8
+                    "notes": self.notes[n],
+                }
+                for n, (name, _title) in TITLES.items()
+            ],
+        }
+
+
+# -- the folder -------------------------------------------------------------------------------------------------------
+
+
+class Folder:
+    """The folder as it lies there: plain files by path and size, and whatever is neither file nor folder."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.files: dict[str, int] = {}
+        self.odd: list[tuple[str, str]] = []
+        waiting = [""]
+        while waiting:
+            below = waiting.pop()
+            try:
+                names = sorted(os.listdir(os.path.join(root, below)))  # noqa: PTH118, PTH208 - names, not paths
+            except (OSError, ValueError) as error:
+                self.odd.append((below, f"a folder that cannot be read: {error}"))
+                continue
+            for name in names:
+                path = below + "/" + name if below else name
+                if self._meet(path):
+                    waiting.append(path)
+
+    def _meet(self, path: str) -> bool:
+        """Take down one entry without following it; whether it is a folder to walk."""
+        try:
+            status = os.lstat(os.path.join(self.root, path))  # noqa: PTH118
+        except (OSError, ValueError) as error:
+            self.odd.append((path, f"something that cannot be read: {error}"))
+            return False
+        mode, attributes = status.st_mode, getattr(status, "st_file_attributes", 0)
+        if stat.S_ISLNK(mode) or attributes & 0x400:
+            self.odd.append((path, "a link"))
+        elif stat.S_ISDIR(mode):
+            return True
+        elif not stat.S_ISREG(mode):
+            self.odd.append((path, "a device, pipe or socket"))
+        else:
+            self.files[path] = status.st_size
+            if status.st_nlink > 1:
+                self.odd.append((path, "a file with a second name (hard link)"))
+        return False
+
+    def open(self, path: str) -> BinaryIO:
+        """A plain file that the walk met; OSError for all else, also when it was swapped since."""
+        if path not in self.files:
+            raise FileNotFoundError(path)
+        extra = 0
+        for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_CLOEXEC"):
+            extra |= getattr(os, name, 0)
+        handle = os.open(os.path.join(self.root, path), os.O_RDONLY | extra)  # noqa: PTH118
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise OSError("no longer a plain file")
+        return os.fdopen(handle, "rb")
+
+    def read(self, path: str) -> bytes | None:
+        """A whole file, None when it is missing, too large or cannot be read."""
+        if self.files.get(path, LARGEST + 1) > LARGEST:
+            return None
+        try:
+            with self.open(path) as fh:
+                return fh.read(LARGEST)
+        except OSError:
+            return None
+
+    def lines(self, path: str) -> Iterator[bytes]:
+        """Lines with their ends."""
+        with self.open(path) as fh:
+            line = fh.readline(LINE)
+            while line:
+                yield line
+                line = fh.readline(LINE)
+
+    def digests(self, path: str) -> Digests | None:
+        """(size, MD5, SHA-1, SHA-256) of a file, None when it cannot be read."""
+        digests, size = [hasher(name) for name in ("md5", "sha1", "sha256")], 0
+        try:
+            with self.open(path) as fh:
+                block = fh.read(1 << 20)
+                while block:
+                    size += len(block)
+                    for one in digests:
+                        one.update(block)
+                    block = fh.read(1 << 20)
+        except OSError:
+            return None
+        md5, sha1, sha256_ = (one.hexdigest() for one in digests)
+        return (size, md5, sha1, sha256_)
+
+    def sha256(self, path: str) -> str | None:
+        """Of a file, None when it is missing or cannot be read."""
+        found = self.digests(path) if path in self.files else None
+        return found and found[3]
+
+
+def hasher(name: str) -> Any:  # noqa: ANN401 - hashlib has no public name for it
+    """A digest; some systems allow MD5 only where nothing depends on it, as here, where SHA-256 decides."""
+    try:
+        return hashlib.new(name, usedforsecurity=False)
+    except TypeError:  # Python 3.8 does not know the word
+        return hashlib.new(name)
+
+
+def sha256(content: bytes) -> str:
+    """In hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def parse(raw: bytes | None) -> Json:
+    """JSON as a value, None when it is none. Numbers of absurd length, NaN and deep nesting are none either."""
+
+    def whole(text: str) -> int:
+        if len(text) > 20:
+            raise ValueError("a number of too many digits")
+        return int(text)
+
+    def refuse(text: str) -> None:
+        raise ValueError(text)
+
+    try:
+        return json.loads((raw or b"").decode("utf-8"), parse_int=whole, parse_constant=refuse)
+    except (ValueError, RecursionError):
+        return None
+
+
+def is_hex(value: Json, digits: int = 64) -> bool:
+    """Lower-case hexadecimal of this length."""
+    return isinstance(value, str) and len(value) == digits and not value.strip("0123456789abcdef")
+
+
+# -- Ed25519 (RFC 8032, section 5.1), with whole numbers only ---------------------------------------------------------
+
+P = 2**255 - 19
+ORDER = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+ROOT_OF_MINUS_1 = pow(2, (P - 1) // 4, P)
+
+
+def point_add(a: Point, b: Point) -> Point:
+    """Two points in extended coordinates (X, Y, Z, T)."""
+    e, f = (a[1] - a[0]) * (b[1] - b[0]) % P, (a[1] + a[0]) * (b[1] + b[0]) % P
+    c, d = 2 * a[3] * b[3] * D % P, 2 * a[2] * b[2] % P
+    return ((f - e) * (d - c) % P, (d + c) * (f + e) % P, (d - c) * (d + c) % P, (f - e) * (f + e) % P)
+
+
+def point_times(number: int, point: Point) -> Point:
+    """A point added to itself."""
+    total = (0, 1, 1, 0)
+    while number:
+        if number & 1:
+            total = point_add(total, point)
+        point, number = point_add(point, point), number >> 1
+    return total
+
+
+def point_read(raw: bytes) -> Point | None:
+    """The point that 32 bytes stand for, None when they stand for none."""
+    y = int.from_bytes(raw, "little")
+    sign, y = y >> 255, y & ((1 << 255) - 1)
+    if y >= P:
+        return None
+    square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(square, (P + 3) // 8, P)
+    if (x * x - square) % P:
+        x = x * ROOT_OF_MINUS_1 % P
+    if (x * x - square) % P or (x == 0 and sign):
+        return None
+    x = P - x if x & 1 != sign else x
+    return (x, y, 1, x * y % P)
+
+
+def point_write(point: Point) -> bytes:
+    """The 32 bytes of a point."""
+    inverse = pow(point[2], P - 2, P)
+    x, y = point[0] * inverse % P, point[1] * inverse % P
+    return (y | (x & 1) << 255).to_bytes(32, "little")
+
+
+BASE = point_read((4 * pow(5, P - 2, P) % P).to_bytes(32, "little")) or (0, 0, 0, 0)
+
+
+def ed25519(key: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether this is the signature of the message by the key (32 bytes)."""
+    point = point_read(key) if len(key) == 32 else None
+    number = int.from_bytes(signature[32:], "little")
+    if point is None or len(signature) != 64 or number >= ORDER:
+        return False
+    challenge = int.from_bytes(hashlib.sha512(signature[:32] + key + message).digest(), "little") % ORDER
+    minus = (P - point[0], point[1], 1, P - point[3])
+    return point_write(point_add(point_times(number, BASE), point_times(challenge, minus))) == signature[:32]
+
+
+# -- SSHSIG (PROTOCOL.sshsig of OpenSSH) ------------------------------------------------------------------------------
+
+ARMOUR = re.compile(
+    rb"\s*-----BEGIN SSH SIGNATURE-----\s+([A-Za-z0-9+/=\s]+?)\s+-----END SSH SIGNATURE-----\s*", re.DOTALL
+)
+
+
+class Bad(Exception):  # noqa: N818 - a reason, told to people
+    """Why something is not what it should be."""
+
+
+def ssh_string(content: bytes) -> bytes:
+    """Length in four bytes, then the bytes."""
+    return struct.pack(">I", len(content)) + content
+
+
+def ssh_strings(blob: bytes, count: int) -> list[bytes]:
+    """So many strings, and not a byte more."""
+    found, at = [], 0
+    for _ in range(count):
+        if at + 4 > len(blob):
+            raise Bad("the signature is cut short")
+        length = struct.unpack_from(">I", blob, at)[0]
+        at += 4 + length
+        if at > len(blob):
+            raise Bad("the signature is cut short")
+        found.append(blob[at - length : at])
+    if at != len(blob):
+        raise Bad("bytes follow the signature")
+    return found
+
+
+def sshsig(armoured: bytes, message: bytes) -> tuple[str, str, str]:
+    """(public key line, fingerprint, namespace) of a signature that fits; Bad when it does not."""
+    match = ARMOUR.fullmatch(armoured) if len(armoured) <= 1 << 16 else None
+    text = b"".join(match.group(1).split()) if match else b""
+    try:
+        blob = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        blob = b""
+    if not match or base64.b64encode(blob) != text or blob[:10] != b"SSHSIG\0\0\0\1":
+        raise Bad("this is no SSH signature, or it is damaged")
+    key, namespace, reserved, name, wrapped = ssh_strings(blob[10:], 5)
+    (kind, raw), (signed_kind, signature) = ssh_strings(key, 2), ssh_strings(wrapped, 2)
+    if (kind, signed_kind, len(raw), len(signature)) != (b"ssh-ed25519", b"ssh-ed25519", 32, 64):
+        raise Bad("the signature is not one of an Ed25519 key")
+    if reserved or name not in (b"sha256", b"sha512"):
+        raise Bad("the signature uses a digest or extension that is not known here")
+    digest = hashlib.new(name.decode(), message).digest()
+    signed = b"SSHSIG" + b"".join(ssh_string(part) for part in (namespace, b"", name, digest))
+    if not ed25519(raw, signed, signature):
+        raise Bad("the signature does not fit these bytes: one of the two was changed")
+    return "ssh-ed25519 " + base64.b64encode(key).decode(), fingerprint(key), namespace.decode("utf-8", "replace")
+
+
+def fingerprint(blob: bytes) -> str:
+    """As `ssh-keygen -l` prints it."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+
+
+def line_fingerprint(line: str) -> str | None:
+    """Of a public key line, None when it is none."""
+    words = line.split()
+    try:
+        blob = base64.b64decode(words[1], validate=True)
+        kind, key = ssh_strings(blob, 2)
+    except (IndexError, binascii.Error, ValueError, Bad):
+        return None
+    return fingerprint(blob) if words[0] == "ssh-ed25519" and kind == b"ssh-ed25519" and len(key) == 32 else None
+
+
+def judge_signature(
+    answers: Answers, armoured: bytes | None, message: bytes, named: str | None, wanted: str | None
+) -> str | None:
+    """Check 1 for a manifest, from a folder or from an excerpt; the fingerprint when the signature is good."""
+    if armoured is None:
+        if named:
+            answers.problem(1, "the signature was removed", SIGNATURE, "a signature: the manifest names its key")
+        elif wanted:
+            answers.problem(1, "there is no signature", SIGNATURE, "a signature by " + wanted)
+        answers.skip(1, "hash-sealed, not signed: compare the manifest's SHA-256 with the one that was handed out")
+        return None
+    try:
+        line, print_, namespace = sshsig(armoured, message)
+    except Bad as error:
+        answers.problem(1, str(error), SIGNATURE, "a signature over the manifest as it is")
+        answers.done(1, "the signature was checked with its own key")
+        return None
+    if namespace != NAMESPACE:
+        answers.problem(1, "the signature was made for another purpose", SIGNATURE, NAMESPACE, namespace)
+    if named is None:
+        answers.problem(1, "a signature, though the manifest says it has none", SIGNATURE, "", print_)
+    elif named != line:
+        expected = line_fingerprint(named) or named
+        answers.problem(1, "signed by another key than the manifest names", SIGNATURE, expected, print_)
+    if wanted is None:
+        answers.note(1, f"whose key it is was not checked: compare {print_} with what the signer told you (--key)")
+    elif wanted != print_:
+        answers.problem(1, "a good signature, but by another key than the expected one", SIGNATURE, wanted, print_)
+    answers.done(1, "Ed25519, key " + print_)
+    return print_
+
+
+# -- 2: the manifest --------------------------------------------------------------------------------------------------
+
+FIELDS = {  # name: (kind of value, needed)
+    "schema": (str, False), "kind": (str, True), "case_number": (str, True), "title": (str, True),
+    "tool": (str, True), "version": (str, True), "sealed": (str, True), "analysis_digest": (str, True),
+    "audit": (dict, True), "files": (list, True), "work": (dict, False), "merkle": (dict, False),
+    "signer": (dict, False), "previous_seal_sha256": (str, False), "parent_manifest_sha256": (str, False),
+    "audience": (str, False), "edition": (str, False),
+}  # fmt: skip
+NULLABLE = ("work", "merkle", "signer", "previous_seal_sha256", "parent_manifest_sha256")
+PARTS = {
+    "audit": {"seq": int, "head": str},
+    "work": {"sha256": str, "files": int},
+    "merkle": {"scheme": str, "root": str, "leaves": int, "leaves_sha256": str},
+    "signer": {"public_key": str, "fingerprint": str, "made_same_day": bool},
+}
+ENTRY = {"path": str, "size": int, "md5": str, "sha1": str, "sha256": str}
+
+
+def has(value: Json, fields: dict[str, type]) -> bool:
+    """Whether this is an object with these fields, each of its kind."""
+    return isinstance(value, dict) and all(type(value.get(name)) is kind for name, kind in fields.items())
+
+
+def well_formed(manifest: Json) -> bool:
+    """Whether a value can be read as a manifest at all."""
+    if not isinstance(manifest, dict) or manifest.get("schema", SCHEMA) != SCHEMA:
+        return False
+    for name, (kind, needed) in FIELDS.items():
+        value = manifest.get(name)
+        if value is None and (name in NULLABLE or (not needed and name not in manifest)):
+            continue
+        if type(value) is not kind:
+            return False
+    parts = all(manifest.get(name) is None or has(manifest[name], fields) for name, fields in PARTS.items())
+    return parts and manifest["kind"] in ("case", "package") and all(has(e, ENTRY) for e in manifest["files"])
+
+
+def is_canonical(value: Json, raw: bytes) -> bool:
+    """RFC 8785 for what a seal holds: texts, whole numbers up to 2^53, keys in ASCII."""
+    try:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8") == raw
+    except (UnicodeEncodeError, RecursionError):
+        return False
+
+
+def known_fields(manifest: Manifest) -> bool:
+    """Whether it holds every field of the schema and no other."""
+    return (
+        set(manifest) == set(FIELDS)
+        and all(manifest[n] is None or set(manifest[n]) == set(fields) for n, fields in PARTS.items())
+        and all(set(entry) == set(ENTRY) for entry in manifest["files"])
+    )
+
+
+def read_manifest(answers: Answers, raw: bytes | None) -> Manifest | None:
+    """Check 2; the manifest, None when it cannot be read."""
+    manifest = parse(raw)
+    if raw is None or manifest is None or not well_formed(manifest):
+        answers.problem(2, "the manifest is missing, damaged or of another version", MANIFEST, "schema " + SCHEMA)
+        answers.done(2, "without it nothing is sealed")
+        answers.unreadable = True
+        return None
+    if not is_canonical(manifest, raw) or not known_fields(manifest):
+        answers.problem(2, "the manifest is not canonical JSON, or holds fields of no known meaning", MANIFEST)
+    digests = [manifest["audit"]["head"], manifest.get("previous_seal_sha256"), manifest.get("parent_manifest_sha256")]
+    digests += [(manifest.get("merkle") or {}).get(n) for n in ("root", "leaves_sha256")]
+    digests += [(manifest.get("work") or {}).get("sha256")]
+    for value in digests:
+        if value is not None and not is_hex(value):
+            answers.problem(2, "this is no SHA-256", MANIFEST, "64 hexadecimal digits", value)
+    for entry in manifest["files"]:
+        if entry["size"] < 0 or not is_hex(entry["sha256"]):
+            answers.problem(2, "an entry with an impossible size or SHA-256", entry["path"])
+    if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", manifest["sealed"]):
+        answers.problem(2, "`sealed` is no time with a zone", MANIFEST, "", manifest["sealed"])
+    digest = sha256(raw)
+    groups = " ".join(digest[i : i + 8] for i in range(0, 64, 8))
+    answers.note(2, f"its SHA-256 is {groups}: compare it with the one that was handed out when it was sealed")
+    answers.done(2, f"{len(manifest['files'])} files listed, sealed {manifest['sealed']} by the signer's clock")
+    return dict(manifest)
+
+
+# -- 3 to 6: the files ------------------------------------------------------------------------------------------------
+
+PLAIN = re.compile(r"[A-Za-z0-9_=-](?:[A-Za-z0-9._=-]*[A-Za-z0-9_=-])?")
+DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3]|conin\$|conout\$)", re.I)
+TAG = re.compile(r"([0-9a-f]{64})  ([^\r\n]+)")
+OF_A_SEAL = re.compile(
+    r"seal(-\d{4,})?/(manifest\.json(\.sig|\.p7s|\.tsq|\.tsr)?|work\.json|leaves\.bin|SEAL\.txt|verify\.py"
+    r"|(signers|parent)/[A-Za-z0-9._-]+)"
+)
+
+
+def objection(path: str) -> str:
+    """Why a seal may not list this path; empty when it may."""
+    parts = path.split("/")
+    if re.search("[\x00-\x1f\x7f]", path):
+        return "a control character"
+    if "\\" in path or ":" in path:
+        return "a backslash or colon"
+    if path.startswith("/") or {"..", ".", ""} & set(parts):
+        return "not a plain path below the folder"
+    if any(DEVICE.fullmatch(part.split(".")[0].rstrip(" ")) for part in parts):
+        return "the name of a device in Windows"
+    return "" if all(PLAIN.fullmatch(part) for part in parts) else "characters that no seal uses"
+
+
+def check_paths(answers: Answers, folder: Folder, manifest: Manifest) -> tuple[list[Entry] | None, dict[str, str]]:
+    """3; gives the entries of the work list (None when it is missing or changed) and the lines of the tag manifest."""
+    work = read_work(folder, manifest)
+    for entry in work or ():
+        if not entry["path"].startswith("data/work/"):
+            answers.problem(3, "the list of work product names something else", entry["path"])
+    text = (folder.read("tagmanifest-sha256.txt") or b"").decode("utf-8", "replace")
+    matches = [TAG.fullmatch(line) for line in text.splitlines()]
+    tags = {m.group(2): m.group(1) for m in matches if m}
+    signed = [e["path"] for e in manifest["files"]]
+    listed = signed + [e["path"] for e in work or ()]
+    for path in listed + list(tags):
+        if objection(path):
+            answers.problem(3, "an unsafe path is listed: " + objection(path), path)
+    for path in listed:
+        if not path.startswith("data/"):
+            answers.problem(3, "a path outside of data/ is listed", path)
+    if any(path.startswith("data/work/") for path in signed):
+        answers.problem(3, "work product is named in the signed manifest", MANIFEST, "only in " + WORK)
+    clashes(answers, listed + list(tags))
+    clashes(answers, list(folder.files))
+    answers.done(3, f"{len(listed)} paths of the seal, {len(tags)} of its own files")
+    return work, tags
+
+
+def clashes(answers: Answers, paths: list[str]) -> None:
+    """Paths that are one and the same where case or Unicode form does not count."""
+    met: dict[str, str] = {}
+    for path in paths:
+        key = unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+        if key in met:
+            answers.problem(3, "two paths are the same, or differ only by case or Unicode form", path, "", met[key])
+        met[key] = path
+
+
+def read_work(folder: Folder, manifest: Manifest) -> list[Entry] | None:
+    """The entries of seal/work.json; empty when there is no work product, None when the list is not the named one."""
+    named, raw = manifest.get("work"), folder.read(WORK)
+    if named is None:
+        return []
+    if raw is None or sha256(raw) != named["sha256"]:
+        return None
+    value = parse(raw)
+    if not isinstance(value, dict) or not isinstance(value.get("files"), list) or not is_canonical(value, raw):
+        return None
+    return value["files"] if all(has(e, ENTRY) for e in value["files"]) else None
+
+
+def check_links(answers: Answers, folder: Folder) -> None:
+    """4."""
+    for path, kind in folder.odd:
+        answers.problem(4, "neither file nor folder, or not only here", path, "a plain file", kind)
+    answers.done(4, f"{len(folder.files)} plain files in the folder")
+
+
+def check_files(
+    answers: Answers, folder: Folder, entries: Entries, work: list[Entry] | None, tags: dict[str, str]
+) -> dict[str, str]:
+    """5; gives the SHA-256 of every listed file that is there, by path."""
+    found, waiting = {}, sorted(entries)
+
+    def look(path: str) -> Digests | None:
+        same_size = folder.files.get(path) == entries[path]["size"]
+        return folder.digests(path) if same_size else None  # one of another size may be huge, and differs anyway
+
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        for at in range(0, len(waiting), 256):
+            window = waiting[at : at + 256]
+            for path, digests in zip(window, pool.map(look, window)):  # noqa: B905 - Python 3.8
+                compare_file(answers, folder, entries[path], digests)
+                if digests:
+                    found[path] = digests[3]
+    total = sum(e["size"] for e in entries.values())
+    compare_bag(answers, folder, entries, work, total)
+    if "tagmanifest-sha256.txt" not in folder.files:
+        answers.problem(5, "BagIt's list is missing", "tagmanifest-sha256.txt")
+    for path, digest in tags.items():
+        is_ = folder.sha256(path)
+        if is_ != digest:
+            what = "a file of the seal was changed" if is_ else "a file of the seal is missing"
+            answers.problem(5, what, path, "SHA-256 " + digest, is_ or "nothing")
+    if work is None:
+        answers.problem(5, "the list of work product is missing or was changed", WORK)
+    answers.done(5, f"{len(entries)} files, {total} bytes: MD5, SHA-1, SHA-256")
+    return found
+
+
+def compare_file(answers: Answers, folder: Folder, entry: Entry, digests: Digests | None) -> None:
+    """One listed file with what was found."""
+    path, size = entry["path"], folder.files.get(entry["path"])
+    said = f"{entry['size']} bytes, SHA-256 {entry['sha256']}"
+    if size is None:
+        eaten = ": possibly removed by an antivirus" if path.endswith(".cart") else ""
+        answers.problem(5, "a listed file is missing" + eaten, path, said, "nothing")
+    elif size != entry["size"]:
+        answers.problem(5, "a file has another size", path, said, f"{size} bytes")
+    elif digests is None:
+        answers.problem(5, "a file cannot be read", path, said)
+    elif digests[3] != entry["sha256"]:
+        answers.problem(5, "a file was changed", path, said, "SHA-256 " + digests[3])
+    elif digests[1:3] != (entry["md5"], entry["sha1"]):
+        answers.problem(5, "the listed MD5 or SHA-1 is not this file's, though its SHA-256 is", path)
+
+
+def compare_bag(answers: Answers, folder: Folder, entries: Entries, work: list[Entry] | None, total: int) -> None:
+    """BagIt's own files follow from the manifest."""
+    lists = {"bagit.txt": DECLARATION}
+    if work is not None:
+        text = "".join("{}  {}\n".format(entries[p]["sha256"], p) for p in sorted(entries))
+        lists["manifest-sha256.txt"] = text.encode("utf-8", "replace")
+        oxum = f"Payload-Oxum: {total}.{len(entries)}"
+        if oxum not in (folder.read("bag-info.txt") or b"").decode("utf-8", "replace").splitlines():
+            answers.problem(5, "the number of files and bytes is not the seal's", "bag-info.txt", oxum)
+    for name, content in lists.items():
+        if folder.read(name) != content:
+            answers.problem(5, "BagIt's list is missing, or not the one that follows from the seal", name)
+
+
+def check_unlisted(
+    answers: Answers, folder: Folder, entries: Entries, work: list[Entry] | None, tags: dict[str, str]
+) -> None:
+    """6."""
+    gone = {(e["size"], e["sha256"]): p for p, e in entries.items() if p not in folder.files}
+    sizes = {size for size, _ in gone}
+    for path in sorted(set(folder.files) - set(entries) - set(BAG)):
+        if work is None and path.startswith("data/work/"):
+            continue
+        if path not in tags or not OF_A_SEAL.fullmatch(path):
+            size = folder.files[path]
+            renamed = gone.get((size, folder.sha256(path))) if size in sizes else None
+            what = "a listed file was renamed to this" if renamed else "a file that the seal does not list"
+            answers.problem(6, what, path, renamed or "no such file", f"{size} bytes")
+    if work is None:
+        answers.note(6, "work product (data/work) was not checked: its list is missing or was changed")
+    answers.done(6, f"{len(folder.files)} files looked at")
+
+
+# -- 7 to 10: what they hold ------------------------------------------------------------------------------------------
+
+
+def check_audit(answers: Answers, folder: Folder, manifest: Manifest, entries: Entries) -> None:
+    """7."""
+    seq, expected = manifest["audit"]["seq"], manifest["audit"]["head"]
+    if manifest["kind"] == "package" and AUDIT not in entries and AUDIT not in folder.files:
+        answers.skip(7, f"the log stays with the case; its sealed line is {seq}, SHA-256 {expected}")
+        return
+    head = sha256(("case-audit-v1\n" + manifest["case_number"]).encode("utf-8", "replace"))
+    count, sealed = 0, head if seq == 0 else ""
+    try:
+        for line in folder.lines(AUDIT):
+            count += 1
+            head = follow(answers, count, line, head)
+            sealed = head if count == seq else sealed
+    except OSError:
+        answers.problem(7, "the audit log is missing or cannot be read", AUDIT, f"{seq} lines")
+    else:
+        if count < seq:
+            answers.problem(7, "the end of the log was cut off", AUDIT, f"{seq} lines", f"{count} lines")
+        elif sealed != expected:
+            answers.problem(7, "the sealed line is another one", f"{AUDIT} line {seq}", expected, sealed)
+        elif count > seq:
+            what = f"the log went on for {count - seq} lines after the seal: work was done since"
+            answers.problem(7, what, AUDIT, f"{seq} lines", f"{count} lines")
+    answers.done(7, f"{count} lines")
+
+
+def follow(answers: Answers, count: int, line: bytes, head: str) -> str:
+    """One line of the log; its SHA-256."""
+    where, raw = f"{AUDIT} line {count}", line[:-1] if line.endswith(b"\n") else line
+    if raw == line:
+        answers.problem(7, "a line without its end", where)
+    value = parse(raw)
+    if not has(value, {"seq": int, "prev": str, "t": str, "run": str, "op": str, "args": dict}):
+        answers.problem(7, "a line that cannot be read", where)
+    else:
+        if value["seq"] != count:
+            answers.problem(7, "a line is missing, doubled or out of order", where, count, value["seq"])
+        if value["prev"] != head:
+            answers.problem(7, "the line before this one is not the one that was written", where, value["prev"], head)
+    return sha256(raw)
+
+
+ITEM = {"item": str, "artifact_id": str, "cls": str, "size": int, "sha256": str, "stored_as": str}
+
+
+class Items:
+    """What check 8 learns: numbers of the items, ids of their artefacts, what CaRT files hold, and what was left."""
+
+    def __init__(self) -> None:
+        self.numbers: set[str] = set()
+        self.artifacts: set[str] = set()
+        self.decoded: dict[str, tuple[int, str] | str] = {}
+        self.left = CART_ALL
+        self.undone: set[str] = set()
+        self.withheld = 0
+
+
+def withheld_items(folder: Folder) -> set[str]:
+    """Numbers of the items that a package says it leaves out."""
+    text = (folder.read(WITHHELD) or b"").decode("utf-8-sig", "replace")
+    try:
+        return {row[0] for row in csv.reader(io.StringIO(text, newline="")) if row}
+    except csv.Error:
+        return set()
+
+
+def check_objects(answers: Answers, folder: Folder, entries: Entries, digests: dict[str, str]) -> Items:
+    """8; gives what it learnt."""
+    items = Items()
+    if COLLECTED not in folder.files:
+        if COLLECTED in entries:
+            answers.problem(8, "the list of collected items is missing", COLLECTED)
+        answers.skip(8, "there is no list of collected items")
+        return items
+    withheld, number = withheld_items(folder), 0
+    try:
+        for line in folder.lines(COLLECTED):
+            number += 1
+            check_item(answers, folder, f"line {number}", parse(line), digests, items, withheld)
+    except OSError as error:
+        answers.problem(8, "the list of collected items cannot be read", COLLECTED, "", error)
+    if items.withheld:
+        answers.note(8, f"{items.withheld} items were withheld from this package; {WITHHELD} names each")
+    if items.undone:
+        limits = f"over {CART_EACH >> 10} KiB each or {CART_ALL >> 20} MiB in all"
+        answers.note(8, f"NOT CHECKED: {len(items.undone)} objects in CaRT ({limits}) were not decoded")
+    answers.done(8, f"{len(items.numbers)} items")
+    return items
+
+
+def check_item(
+    answers: Answers,
+    folder: Folder,
+    line: str,
+    item: Json,
+    digests: dict[str, str],
+    items: Items,
+    withheld: set[str],
+) -> None:
+    """One line of collected.jsonl."""
+    if not has(item, ITEM) or not isinstance(item.get("object"), (str, type(None))):
+        answers.problem(8, "a line that cannot be read", f"{COLLECTED} {line}")
+        return
+    items.numbers.add(item["item"])
+    items.artifacts.add(item["artifact_id"])
+    if item["object"] is None:
+        return
+    path = "data/evidence/" + item["object"]
+    if path not in folder.files and item["item"] in withheld:
+        items.withheld += 1
+        return
+    wrong = compare_object(folder, item, path, digests, items)
+    if wrong:
+        what, expected, found = wrong
+        answers.problem(8, what, f"{path} ({item['item']}, {line})", expected, found)
+
+
+def compare_object(
+    folder: Folder, item: dict[str, Any], path: str, digests: dict[str, str], items: Items
+) -> tuple[str, str, str] | None:
+    """What is wrong with the object of an item, what was expected and what was found."""
+    if path not in folder.files:
+        eaten = ": possibly removed by an antivirus" if item["cls"] in ("script", "pe") else ""
+        return "the object of an item is missing" + eaten, item["sha256"], "nothing"
+    stem = path.rpartition("/")[2]
+    stem = stem[:-5] if stem.endswith(".cart") else stem
+    extents = item.get("extents")
+    try:
+        size = item["size"] if extents is None else sum(int(length) for _offset, length in extents)
+    except (TypeError, ValueError):
+        return "the item's extents cannot be read", "", ""
+    digest = stem if item["stored_as"] == "skeleton" else item["sha256"]
+    if stem != digest:
+        return "the object's name is not the item's hash", digest, stem
+    if item["stored_as"] == "cart":
+        found = decoded(folder, path, size, items)
+    else:
+        found = (folder.files[path], digests.get(path) or folder.sha256(path) or "")
+    if isinstance(found, str):
+        return "the object cannot be read: " + found, digest, ""
+    if found is None or found == (size, digest):
+        return None
+    return "the object's bytes are not the item's", f"{size} {digest}", f"{found[0]} {found[1]}"
+
+
+def decoded(folder: Folder, path: str, limit: int, items: Items) -> tuple[int, str] | str | None:
+    """(size, SHA-256) of what a CaRT file holds, why it cannot be read, or None when it is too large for here."""
+    packed = folder.files[path]
+    if path not in items.decoded:
+        if packed > CART_EACH or packed > items.left:
+            items.undone.add(path)
+            return None
+        items.left -= packed
+        items.decoded[path] = uncart(folder.read(path) or b"", limit)
+    return items.decoded[path]
+
+
+def uncart(raw: bytes, limit: int) -> tuple[int, str] | str:
+    """CaRT: a header of 38 bytes with the key, then RC4 over zlib. Stops past `limit`, so that no bomb goes off."""
+    if len(raw) < 38 or raw[:4] != b"CART":
+        return "it is no CaRT file"
+    start = 38 + int.from_bytes(raw[30:38], "little")
+    unzip = zlib.decompressobj()
+    try:
+        plain = unzip.decompress(rc4(raw[14:30], raw[start:]), limit + 1)
+    except zlib.error as error:
+        return str(error)
+    if len(plain) > limit:
+        return f"it unpacks to more than the {limit} bytes of the item"
+    if not unzip.eof and (unzip.decompress(unzip.unconsumed_tail, 1) or not unzip.eof):
+        return "its end is missing"
+    return len(plain), sha256(plain)
+
+
+def rc4(key: bytes, content: bytes) -> bytes:
+    """The old stream cipher; here only a neutral wrapping, its key stands in the file."""
+    box, j = list(range(256)), 0
+    for i in range(256):
+        j = (j + box[i] + key[i % len(key)]) & 255
+        box[i], box[j] = box[j], box[i]
+    out, i, j = bytearray(content), 0, 0
+    for at, byte in enumerate(content):
+        i = (i + 1) & 255
+        x = box[i]
+        j = (j + x) & 255
+        y = box[j]
+        box[i], box[j] = y, x
+        out[at] = byte ^ box[(x + y) & 255]
+    return bytes(out)
+
+
+def texts(value: Json) -> list[str]:
+    """The texts of a list; nothing of all else."""
+    return [v for v in value if isinstance(v, str)] if isinstance(value, list) else []
+
+
+def objects_of(value: Json) -> list[dict[str, Any]]:
+    """The objects of a list; nothing of all else."""
+    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
+
+
+def check_citations(answers: Answers, folder: Folder, items: set[str], artifacts: set[str]) -> None:
+    """9. Parquet cannot be read here: events are looked up among the signed ids of leaves.bin."""
+    cited: dict[str, str] = {}
+    sources = [p for p in sorted(folder.files) if p == FINDINGS or re.fullmatch(r"data/reports/[^/]+/result\.json", p)]
+    for path in sources:
+        value = parse(folder.read(path))
+        if isinstance(value, dict):
+            cited_by(answers, path, value, cited, items, artifacts)
+        else:
+            answers.problem(9, "this cannot be read", path)
+    total = len(cited)
+    if not sources:
+        answers.skip(9, "there are no findings and no report data here")
+        return
+    try:
+        for record in leaf_records(folder):
+            cited.pop(record[:48].rstrip(b"\0").decode("utf-8", "replace"), None)
+    except (OSError, Bad):
+        answers.skip(9, f"without {LEAVES} the cited events cannot be looked up")
+        return
+    for event, path in sorted(cited.items()):
+        answers.problem(9, "an event that is cited is not in the timeline", path, event, "no such event")
+    answers.note(9, f"events were looked up in {LEAVES}, not in the timeline's Parquet files")
+    answers.done(9, f"{len(sources)} files cite {total} events")
+
+
+def cited_by(
+    answers: Answers, path: str, value: dict[str, Any], cited: dict[str, str], items: set[str], artifacts: set[str]
+) -> None:
+    """Take down the events that a file cites, and judge all else that it names."""
+    findings = objects_of(value.get("findings"))
+    if path != FINDINGS:
+        report_names(answers, path, value, findings, items)
+        rows = [row for view in findings for row in objects_of(view.get("rows"))]
+        cited.update((row["event_id"], path) for row in rows if isinstance(row.get("event_id"), str))
+        findings = findings_of(findings)
+    for one in findings:
+        cited.update((event, path) for event in texts(one.get("events")))
+        for artifact in set(texts(one.get("artifacts"))) - artifacts if artifacts else ():
+            answers.problem(9, "an artefact is cited that was not collected", path, artifact)
+
+
+def findings_of(views: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The findings inside the parts of a report."""
+    found = [view.get("finding") for view in views] + [f for view in views for f in objects_of(view.get("also"))]
+    return objects_of(found)
+
+
+def report_names(
+    answers: Answers, path: str, value: dict[str, Any], views: list[dict[str, Any]], items: set[str]
+) -> None:
+    """What a report says must lead to its own findings, and its items to what was collected."""
+    known = {f.get(name) for f in findings_of(views) for name in ("id", "number")}
+    verdict = value.get("verdict")
+    points = verdict.get("points") if isinstance(verdict, dict) else None
+    parts = objects_of(points)
+    for name in ("key_times", "shells", "answers", "cited"):
+        parts += objects_of(value.get(name))
+    for name in sorted({n for part in parts for n in texts(part.get("findings"))} - known):
+        answers.problem(9, "the report names a finding that it does not have", path, name, "no such finding")
+    for part in objects_of(value.get("cited")):
+        if items and part.get("item", "") not in items:
+            answers.problem(9, "the report cites an item that was not collected", path, part.get("item"))
+
+
+def check_digest(
+    answers: Answers, folder: Folder, manifest: Manifest, entries: Entries, digests: dict[str, str]
+) -> None:
+    """10."""
+    named, raw = manifest["analysis_digest"], folder.read(DIGEST)
+    if raw is None:
+        if named or DIGEST in entries:
+            answers.problem(10, "the record of the analysis digest is missing", DIGEST, named)
+        answers.skip(10, "the case was sealed before its analysis")
+        return
+    record = parse(raw)
+    files = record.get("files") if has(record, {"analysis_digest": str, "files": dict}) else None
+    if files is None or not all(isinstance(v, str) for v in files.values()):
+        answers.problem(10, "this cannot be read", DIGEST)
+        answers.done(10, "nothing to compute")
+        return
+    absent = covered_files(answers, folder, manifest, entries, digests, files)
+    total = sha256("".join(f"{v}  {k}\n" for k, v in sorted(files.items())).encode("utf-8", "replace"))
+    for what, found in (("over its files", total), ("as recorded", record["analysis_digest"])):
+        if found != named:
+            answers.problem(10, f"the analysis digest {what} is not the sealed one", DIGEST, named, found)
+    if absent:
+        answers.note(10, "taken as recorded, since they are not in this package: " + ", ".join(absent))
+    answers.done(10, f"{len(files) - len(absent)} files: {named}")
+
+
+def covered_files(
+    answers: Answers,
+    folder: Folder,
+    manifest: Manifest,
+    entries: Entries,
+    digests: dict[str, str],
+    files: dict[str, str],
+) -> list[str]:
+    """Compare the files that the analysis digest covers; those that a package leaves out."""
+    absent = []
+    for name, listed in sorted(files.items()):
+        path = "data/" + name
+        found = digests.get(path) or folder.sha256(path)
+        if found is None and manifest["kind"] == "package" and path not in entries:
+            absent.append(name)
+        elif found != listed:
+            what = "a file that the analysis digest covers is another one"
+            answers.problem(10, what, path, listed, found or "missing")
+    names = ("collected.jsonl", "not_collected.jsonl", "ledger.json", "verification.json")
+    must = {FINDINGS, *[f"data/evidence/{name}" for name in names]}
+    for path in sorted(folder.files):
+        parquet = path.startswith("data/evidence/timeline/") and path.endswith(".parquet")
+        if (parquet or path in must) and path[5:] not in files:
+            answers.problem(10, "the analysis digest does not cover this file", path)
+    return absent
+
+
+# -- 11, 12, 14 -------------------------------------------------------------------------------------------------------
+
+
+def der(raw: bytes) -> list[tuple[int, bytes]]:
+    """The parts of a DER sequence as (tag, content); Bad when it is none."""
+    found, at = [], 0
+    while at < len(raw):
+        if at + 2 > len(raw):
+            raise Bad("it is cut short")
+        tag, length = raw[at], raw[at + 1]
+        at += 2
+        if length & 128:
+            more = length & 127
+            length = int.from_bytes(raw[at : at + more], "big")
+            at += more
+        if at + length > len(raw):
+            raise Bad("it is cut short")
+        found.append((tag, raw[at : at + length]))
+        at += length
+    return found
+
+
+IMPRINTS = {"608648016503040201": "sha256", "608648016503040202": "sha384", "608648016503040203": "sha512"}
+
+
+def check_timestamp(answers: Answers, folder: Folder, message: bytes) -> None:
+    """11, as far as the imprint: whether the token names this manifest's digest. Its signature is not checked."""
+    reply = folder.read(STAMP)
+    if reply is None:
+        answers.skip(11, "the seal has no time stamp")
+        return
+    try:
+        (_, whole), *rest = der(reply)
+        status, token = der(whole)[:2]
+        signed = der(der(token[1])[1][1])[0][1]
+        wrapped = der(der(der(signed)[2][1])[1][1])[0][1]
+        info = der(der(wrapped)[0][1])
+        algorithm, (_, imprint) = der(info[2][1])[:2]
+        name = IMPRINTS.get(der(algorithm[1])[0][1].hex())
+        at = info[4][1].decode("ascii")
+        granted = der(status[1])[0][1] in (b"\0", b"\1")
+    except (Bad, ValueError, IndexError, TypeError):
+        answers.problem(11, "this is no time-stamp reply (RFC 3161)", STAMP)
+        answers.done(11, "read as RFC 3161")
+        return
+    if rest or not granted or name is None or hashlib.new(name, message).digest() != imprint:
+        answers.problem(11, "the time stamp is for other bytes than this seal's manifest", STAMP)
+    answers.skip(11, f"it names this manifest and says {at} (UTC); who made it was not checked: SEAL.txt has a command")
+
+
+def check_history(answers: Answers, folder: Folder, manifest: Manifest) -> None:
+    """12."""
+    tops = {path.partition("/")[0] for path in folder.files}
+    numbered = sorted((int(n[5:]), n) for n in tops if re.fullmatch(r"seal-\d{4,}", n))
+    expected, by = manifest.get("previous_seal_sha256"), MANIFEST
+    for _number, name in reversed(numbered):
+        path = name + "/manifest.json"
+        raw = folder.read(path)
+        found = sha256(raw) if raw is not None else "missing"
+        if found != expected:
+            what = f"this is not the seal that {by} names as the one before it"
+            answers.problem(12, what, path, expected or "none", found)
+        former_signature(answers, name, folder.read(path + ".sig"), raw or b"")
+        value = parse(raw)
+        expected, by = value.get("previous_seal_sha256") if isinstance(value, dict) else None, path
+    if expected is not None:
+        answers.problem(12, "the seal before this one is gone", by, f"a former seal with SHA-256 {expected}")
+    if [n for n, _ in numbered] != list(range(1, len(numbered) + 1)):
+        answers.problem(12, "the former seals are not numbered from 1 without a gap")
+    parent, raw = manifest.get("parent_manifest_sha256"), folder.read(PARENT)
+    if raw is not None and sha256(raw) != parent:
+        answers.problem(12, "this is not the manifest of the parent", PARENT, parent or "none", sha256(raw))
+    answers.done(12, f"{len(numbered)} former seals{f'; parent manifest {parent}' if parent else ''}")
+
+
+def former_signature(answers: Answers, name: str, armoured: bytes | None, raw: bytes) -> None:
+    """The signature of one former seal, where it has one."""
+    if armoured is None:
+        return
+    try:
+        _line, print_, namespace = sshsig(armoured, raw)
+    except Bad as error:
+        answers.problem(12, str(error), name + "/manifest.json.sig")
+        return
+    answers.note(12, f"{name} was signed by {print_}")
+    if namespace != NAMESPACE:
+        answers.problem(12, "the signature was made for another purpose", name + "/manifest.json.sig", NAMESPACE)
+
+
+def leaf_records(folder: Folder) -> Iterator[bytes]:
+    """The records of leaves.bin (see shellcase/seal/tree.py): event id in 48 bytes, leaf in 32. Bad when damaged."""
+    with folder.open(LEAVES) as fh:
+        head = fh.read(32)
+        if len(head) < 32 or head[:24] != b"shellcase.leaves" + struct.pack(">II", 1, 48):
+            raise Bad("the file of leaves is damaged or of another version")
+        if folder.files[LEAVES] != 32 + 80 * struct.unpack(">Q", head[24:])[0]:
+            raise Bad("the file of leaves is damaged: its size is not what its header says")
+        block = fh.read(80 << 10)
+        while block:
+            for at in range(0, len(block), 80):
+                yield block[at : at + 80]
+            block = fh.read(80 << 10)
+
+
+def node(left: bytes, right: bytes) -> bytes:
+    """An inner node of the tree (RFC 6962)."""
+    return hashlib.sha256(b"\1" + left + right).digest()
+
+
+def check_leaves(answers: Answers, folder: Folder, manifest: Manifest) -> None:
+    """14: leaves.bin is the signed one, in order, and gives the signed root."""
+    named = manifest.get("merkle")
+    if named is None:
+        if LEAVES in folder.files:
+            answers.problem(14, "leaves without a root in the manifest", LEAVES)
+        answers.skip(14, "the seal holds no Merkle root")
+        return
+    if named["scheme"] != MERKLE:
+        answers.skip(14, "the scheme {} is not known here".format(named["scheme"]))
+        return
+    found = folder.sha256(LEAVES)
+    if found != named["leaves_sha256"]:
+        what = "the file of leaves was changed" if found else "the file of leaves is missing"
+        answers.problem(14, what, LEAVES, named["leaves_sha256"], found or "nothing")
+    root, count = root_of_leaves(answers, folder)
+    if (root.hex(), count) != (named["root"], named["leaves"]):
+        said = f"{named['root']} over {named['leaves']}"
+        answers.problem(14, "the leaves do not give the sealed root", LEAVES, said, f"{root.hex()} over {count}")
+    answers.skip(14, f"{count} leaves give the sealed root; they were not made again from the timeline")
+
+
+def root_of_leaves(answers: Answers, folder: Folder) -> tuple[bytes, int]:
+    """The root over all leaves, and how many there are; holds one hash for each level of the tree."""
+    peaks: list[bytes] = []
+    count, last = 0, b""
+    try:
+        for record in leaf_records(folder):
+            if record < last:
+                answers.problem(14, "the leaves are not in order", LEAVES)
+            size, one, last = count, record[48:], record
+            while size & 1:
+                one, size = node(peaks.pop(), one), size >> 1
+            peaks.append(one)
+            count += 1
+    except (Bad, OSError) as error:
+        answers.problem(14, str(error), LEAVES)
+    root = peaks.pop() if peaks else hashlib.sha256(b"").digest()
+    while peaks:
+        root = node(peaks.pop(), root)
+    return root, count
+
+
+# -- the whole --------------------------------------------------------------------------------------------------------
+
+UNCHECKED = (
+    "whether a key belongs to the person it is said to belong to (compare the fingerprint)",
+    "a CMS signature (seal/manifest.json.p7s) and who made a time stamp: SEAL.txt has openssl's commands",
+    "the events inside the Parquet files against their leaves; the files themselves are as listed",
+    "the source image: hash it with a tool of your own and compare with data/evidence",
+)
+
+
+def check_folder(root: str, wanted: str | None) -> Answers:
+    """All checks of a case or package; the answers."""
+    answers, folder = Answers(), Folder(root)
+    raw = folder.read(MANIFEST)
+    manifest = read_manifest(answers, raw)
+    if raw is None:
+        answers.skip(1, "there is no manifest to check it against")
+    else:
+        signer = (manifest or {}).get("signer")
+        print_ = judge_signature(answers, folder.read(SIGNATURE), raw, signer and signer["public_key"], wanted)
+        if print_:
+            check_allowed(answers, folder, print_)
+    check_links(answers, folder)
+    answers.skip(13, "no image is looked at here")
+    if raw is None or manifest is None:
+        for number in set(TITLES) - {1, 2, 4, 13}:
+            answers.skip(number, "there is no manifest")
+        return answers
+    check_page(answers, folder, raw)
+    work, tags = check_paths(answers, folder, manifest)
+    entries = {entry["path"]: entry for entry in [*manifest["files"], *(work or [])]}
+    digests = check_files(answers, folder, entries, work, tags)
+    check_unlisted(answers, folder, entries, work, tags)
+    check_audit(answers, folder, manifest, entries)
+    items = check_objects(answers, folder, entries, digests)
+    check_citations(answers, folder, items.numbers, items.artifacts)
+    check_digest(answers, folder, manifest, entries, digests)
+    check_timestamp(answers, folder, raw)
+    check_history(answers, folder, manifest)
+    check_leaves(answers, folder, manifest)
+    return answers
+
+
+def check_allowed(answers: Answers, folder: Folder, print_: str) -> None:
+    """The file that ssh-keygen is given must name the key that signed, and no other."""
+    lines = (folder.read(ALLOWED) or b"").decode("utf-8", "replace").splitlines()
+    keys = {line_fingerprint("ssh-ed25519 " + line.partition("ssh-ed25519 ")[2]) for line in lines if line.strip()}
+    if ALLOWED in folder.files and keys != {print_}:
+        answers.problem(1, "this file names other keys than the one that signed", ALLOWED, print_)
+
+
+def check_page(answers: Answers, folder: Folder, raw: bytes) -> None:
+    """SEAL.txt is what people compare: its number must be this manifest's."""
+    page, digest = folder.read(PAGE), sha256(raw)
+    groups = [digest[i : i + 8] for i in range(0, 64, 8)]
+    halves = [" ".join(groups[:4]).encode(), " ".join(groups[4:]).encode()]
+    if page is not None and not all(half in page for half in halves):
+        answers.problem(2, "the page names another manifest than this one", PAGE, digest)
+
+
+# -- excerpts ---------------------------------------------------------------------------------------------------------
+
+
+def event_leaf(event: dict[str, Any]) -> bytes:
+    """The leaf of an event of an excerpt; Bad when it is not well formed."""
+    fields, withheld = event.get("fields"), event.get("withheld")
+    if not isinstance(fields, dict) or not isinstance(withheld, dict) or not isinstance(event.get("event_id"), str):
+        raise Bad("the event is not well formed")
+    sealed = {}
+    for name, field in fields.items():
+        if not has(field, {"salt": str, "value": str}) or not is_hex(field["salt"], 32):
+            raise Bad(f"the field {name} is not well formed")
+        content = bytes.fromhex(field["salt"]) + name.encode() + b"\0" + field["value"].encode("utf-8", "replace")
+        sealed[name] = hashlib.sha256(content).digest()
+    for name, commitment in withheld.items():
+        if not is_hex(commitment) or name in sealed:
+            raise Bad(f"the commitment of {name} is not well formed")
+        sealed[name] = bytes.fromhex(commitment)
+    if any(not re.fullmatch("[a-z0-9_]+", name) for name in sealed):
+        raise Bad("a field has an impossible name")
+    commitments = b"".join(sealed[name] for name in sorted(sealed))
+    return hashlib.sha256(b"\0" + event["event_id"].encode("utf-8", "replace") + b"\0" + commitments).digest()
+
+
+def climb(leaf: bytes, index: int, count: int, path: list[bytes]) -> bytes | None:
+    """The root that a leaf and its audit path lead to (RFC 9162, 2.1.3.2); None when the path cannot be."""
+    if not 0 <= index < count:
+        return None
+    last = count - 1
+    for other in path:
+        if last == 0:
+            return None
+        if index & 1 or index == last:
+            leaf = node(other, leaf)
+            while not index & 1 and index:
+                index, last = index >> 1, last >> 1
+        else:
+            leaf = node(leaf, other)
+        index, last = index >> 1, last >> 1
+    return leaf if last == 0 else None
+
+
+def check_excerpt(path: str, wanted: str | None) -> tuple[Answers, list[str]]:
+    """An excerpt by its file: (answers, lines for people)."""
+    answers = Answers()
+    lines: list[str] = []
+    try:
+        with open(path, "rb") as fh:  # noqa: PTH123 - as plain as can be
+            document = parse(fh.read(LARGEST))
+    except OSError as error:
+        document = None
+        answers.note(2, str(error))
+    if (
+        document is None
+        or not has(document, {"schema": str, "manifest": str, "events": list})
+        or document["schema"] != EXCERPT
+    ):
+        answers.problem(2, "this is no excerpt that can be read", str(path), "JSON of the schema " + EXCERPT)
+        answers.unreadable = True
+        return answers, lines
+    raw = document["manifest"].encode("utf-8", "replace")
+    manifest = read_manifest(answers, raw)
+    if manifest is None:
+        return answers, lines
+    armoured, signer = document.get("signature"), manifest.get("signer")
+    armoured = armoured.encode("utf-8", "replace") if isinstance(armoured, str) else None
+    judge_signature(answers, armoured, raw, signer and signer["public_key"], wanted)
+    merkle = manifest.get("merkle")
+    if merkle is None or merkle["scheme"] != MERKLE:
+        answers.problem(14, "the manifest holds no Merkle root of a known scheme", str(path))
+        return answers, lines
+    for event in document["events"]:
+        proven = check_event(answers, event, merkle)
+        lines += event_lines(event, merkle, proven) if isinstance(event, dict) else []
+    answers.done(14, f"{len(document['events'])} events of {merkle['leaves']}, proven to belong to the signed timeline")
+    return answers, lines
+
+
+def check_event(answers: Answers, event: Json, merkle: dict[str, Any]) -> bool:
+    """Whether one event belongs to the signed timeline."""
+    where = str(event.get("event_id")) if isinstance(event, dict) else "?"
+    try:
+        root = root_of_event(event, merkle["leaves"])
+    except Bad as error:
+        answers.problem(14, str(error), where)
+        return False
+    if root is None or root.hex() != merkle["root"]:
+        answers.problem(14, "the event as shown does not belong to the signed timeline", where, merkle["root"])
+        return False
+    return True
+
+
+def root_of_event(event: Json, count: int) -> bytes | None:
+    """The root that an event and its proof lead to; Bad when they are not well formed."""
+    if not isinstance(event, dict) or type(event.get("index")) is not int:
+        raise Bad("the event is not well formed")
+    path = event.get("proof")
+    if not isinstance(path, list) or len(path) > 64 or not all(is_hex(p) for p in path):
+        raise Bad("the proof is not well formed")
+    return climb(event_leaf(event), event["index"], count, [bytes.fromhex(p) for p in path])
+
+
+def event_lines(event: dict[str, Any], merkle: dict[str, Any], proven: bool) -> Iterator[str]:
+    """One event for people."""
+    yield ""
+    word = "PROVEN" if proven else "NOT PROVEN"
+    yield f"{word}  event {clean(event.get('event_id'))}, leaf {clean(event.get('index'))} of {merkle['leaves']}"
+    for name, field in sorted(event["fields"].items()) if isinstance(event.get("fields"), dict) else ():
+        if isinstance(field, dict):
+            yield f"    {clean(name):<18} {clean(field.get('value'), 2000)}"
+    if isinstance(event.get("withheld"), dict) and event["withheld"]:
+        names = ", ".join(sorted(event["withheld"]))
+        yield "    withheld, only their commitments are proven, not these names: " + clean(names, 1000)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Read the command line, check, print; the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(  # type: ignore[union-attr]
+            encoding="utf-8", errors="backslashreplace"
+        )
+    here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120
+    default = os.path.dirname(here) if os.path.basename(here) == "seal" else "."  # noqa: PTH119, PTH120
+    parser = argparse.ArgumentParser(description="Check a sealed case, a package or an excerpt.")
+    parser.add_argument("folder", nargs="?", default=default, help="the folder with bagit.txt and seal/")
+    parser.add_argument("--excerpt", metavar="FILE", help="check an excerpt instead of a folder")
+    parser.add_argument("--key", metavar="FINGERPRINT", help="the signer's key as he told you: SHA256:...")
+    parser.add_argument("--json", action="store_true", help="answers for programs")
+    given = parser.parse_args(arguments)
+    wanted = given.key.rstrip("=") if given.key else None
+    if given.excerpt:
+        answers, lines = check_excerpt(given.excerpt, wanted)
+        for number in set(TITLES) - {1, 2, 14}:
+            answers.skip(number, "an excerpt holds nothing to check it with")
+    elif os.path.isdir(given.folder):  # noqa: PTH112
+        answers, lines = check_folder(given.folder, wanted), []
+    else:
+        parser.error("this is no folder: " + clean(given.folder))
+    if given.json:
+        sys.stdout.write(json.dumps(answers.plain(), indent=1, sort_keys=True) + "\n")
+        return answers.exit_code()
+    not_done = ["", "Not checked by this program:", *["  - " + text for text in UNCHECKED]]
+    end = {0: "Nothing differs from the seal.", 3: "Something differs or is missing.", 4: "This is no readable seal."}
+    for line in [*answers.lines(), *lines, *not_done, "", end[answers.exit_code()]]:
+        sys.stdout.write(line + "\n")
+    return answers.exit_code()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
