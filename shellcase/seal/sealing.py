@@ -173,9 +173,7 @@ def _compose(
         files[CMS], files[CERTIFICATE] = additions.cms.sign(signed), additions.cms.pem
     if additions.request:
         files[REQUEST] = stamp.request(signed)
-    script = resources.files("shellcase.seal").joinpath("standalone.py")
-    if script.is_file():
-        files[SCRIPT] = script.read_bytes()
+    files[SCRIPT] = resources.files("shellcase.seal").joinpath("standalone.py").read_bytes()
     files[TEXT] = text.page(manifest, _facts(signed, entries, additions))
     return manifest, files
 

@@ -19,6 +19,7 @@ from shellcase.seal.case import seal_case
 from shellcase.seal.keys import load_key
 from shellcase.seal.layout import AuditHead, SealManifest
 from shellcase.seal.sealing import Additions, write_seal
+from tests.conftest import ROOT
 from tests.seal.bags import (
     LATER,
     NOW,
@@ -47,6 +48,7 @@ def test_a_whole_case_becomes_a_bag_with_all_its_events(ex01: Case, tmp_path: Pa
     need("sha256sum")
     must("sha256sum", "-c", "--strict", "--quiet", "manifest-sha256.txt", cwd=root)
     must("sha256sum", "-c", "--strict", "--quiet", "tagmanifest-sha256.txt", cwd=root)
+    must(sys.executable, "-I", "seal/verify.py", ".", cwd=root)
     assert sealed.manifest.analysis_digest == ex01.analysis_digest() != ""
     assert sealed.manifest.merkle is not None
     assert sealed.manifest.merkle.leaves > 100_000
@@ -121,6 +123,12 @@ def test_a_key_made_the_same_day_is_said_and_an_older_one_is_not(root: Path, tmp
     old = seal_case(root, load_key(key.path, lambda _: b""), PLAIN, LATER)
     assert old.manifest.signer is not None
     assert not old.manifest.signer.made_same_day
+
+
+def test_the_checker_inside_the_seal_is_ours_byte_for_byte(root: Path) -> None:
+    seal_case(root, None, PLAIN, NOW)
+    assert (root / "seal/verify.py").read_bytes() == (ROOT / "shellcase/seal/standalone.py").read_bytes()
+    assert "python3 seal/verify.py ." in (root / "seal/SEAL.txt").read_text("utf-8")
 
 
 def test_an_unfinished_case_is_sealed_and_says_so(tmp_path: Path) -> None:
