@@ -1,13 +1,10 @@
-"""The section chain of one E01 segment file: descriptors, and what each section says.
+"""What the sections of one E01 segment file say: geometry, chunk tables, stored hashes, acquisition notes.
 
-Facts of the format: libewf, "Expert Witness Compression Format (EWF)". A descriptor has 76 bytes: type (16), offset of
-the next section (8), size (8), padding (40), Adler-32 of the first 72 bytes (4). A descriptor that fails its checksum
-is noted and the walk goes on behind it, so that one changed byte does not cost the rest of a segment.
+Facts of the format: libewf, "Expert Witness Compression Format (EWF)".
 """
 
 from __future__ import annotations
 
-import re
 import struct
 import zlib
 from pathlib import Path
@@ -15,18 +12,10 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
+from collector.ewfchain import HEAD, Section, at, walk
 from collector.ewftables import Group, Table, grouped, read_table
 
 SIGNATURE = b"EVF\x09\x0d\x0a\xff\x00"
-HEAD = 13
-"""Bytes before the first descriptor: signature (8), 1, segment number (2), 0 (2)."""
-_DESCRIPTOR = struct.Struct("<16sQQ40xI")
-_KINDS = frozenset(
-    ["header", "header2", "xheader", "volume", "disk", "data", "sectors", "table", "table2", "error2", "session"]
-    + ["ltree", "ltypes", "incomplete", "hash", "digest", "xhash", "next", "done"]
-)
-_SEARCH = re.compile(b"|".join(re.escape(k.encode().ljust(16, b"\0")) for k in sorted(_KINDS)))
-_MAX_SECTIONS = 200_000
 _HEADER_LIMIT = 1 << 20
 _FIELDS = {
     "c": "case_number",
@@ -42,25 +31,6 @@ _FIELDS = {
     "sn": "serial_number",
     "l": "device_label",
 }
-
-
-class Section(Struct, frozen=True):
-    """One descriptor: what it is and where its data lie in the segment file."""
-
-    kind: str
-    offset: int
-    next: int
-    size: int
-
-    @property
-    def data(self) -> int:
-        """First byte after the descriptor."""
-        return self.offset + _DESCRIPTOR.size
-
-    @property
-    def length(self) -> int:
-        """Bytes of data."""
-        return max(self.size - _DESCRIPTOR.size, 0)
 
 
 class VolumeInfo(Struct, frozen=True):
@@ -96,7 +66,7 @@ class Stored(Struct, frozen=True):
 
 
 class SegmentInfo(Struct):
-    """What one segment file holds. `holes`: where several sections in a row may have been lost."""
+    """What one segment file holds. `last`: `done`, `next` or empty where its chain of sections broke off."""
 
     path: Path
     number: int
@@ -106,7 +76,6 @@ class SegmentInfo(Struct):
     volume: VolumeInfo | None = None
     groups: list[Group] = []
     stored: list[Stored] = []
-    holes: list[int] = []
     acquisition: dict[str, str] = {}
     acquisition_errors: list[tuple[int, int]] = []
     problems: list[str] = []
@@ -124,9 +93,11 @@ def read_segment(path: Path) -> SegmentInfo:
         info = SegmentInfo(path, struct.unpack_from("<H", head, 9)[0], size, [])
         if head[8:9] != b"\1" or head[11:] != b"\0\0":
             info.complain("the fixed fields of the file header differ", 8)
-        _walk(fh, info)
+        chain = walk(fh, size)
+        info.sections, info.last, holes = chain.sections, chain.last, list(chain.holes)
+        for text, offset in chain.problems:
+            info.complain(text, offset)
         tables: list[tuple[str, Table | None]] = []
-        holes = list(info.holes)
         for section in info.sections:
             if holes and section.offset > holes[0]:
                 tables.append(("hole", None))
@@ -134,88 +105,6 @@ def read_segment(path: Path) -> SegmentInfo:
             _read_section(fh, section, info, tables)
     info.groups = grouped(tables, sorted({s.offset for s in info.sections} | {info.size}))
     return info
-
-
-# -- the chain --------------------------------------------------------------------------------------------------------
-
-
-def _walk(fh: BinaryIO, info: SegmentInfo) -> None:
-    offset = HEAD
-    while len(info.sections) < _MAX_SECTIONS:
-        raw = _at(fh, offset, _DESCRIPTOR.size)
-        if len(raw) < _DESCRIPTOR.size:
-            info.complain("the section chain runs past the end of the file (truncated)", offset)
-            return
-        section = _descriptor(raw, offset)
-        if zlib.adler32(raw[:72]) != int.from_bytes(raw[72:], "little"):
-            info.complain("section descriptor fails its Adler-32 checksum", offset)
-            section = _mended(fh, section, info)
-        elif section.kind in ("done", "next"):
-            info.last = section.kind
-            info.sections.append(section)
-            _tail(fh, info, section)
-            return
-        elif section.next <= offset:
-            info.complain(f"section '{section.kind}' points back or at itself", offset)
-            section = _mended(fh, section, info)
-        if section.kind in _KINDS:
-            info.sections.append(section)
-        if section.next <= offset:
-            return
-        offset = section.next
-
-
-def _at(fh: BinaryIO, offset: int, length: int) -> bytes:
-    if not 0 <= offset < 1 << 62:
-        return b""
-    fh.seek(offset)
-    return fh.read(length)
-
-
-def _descriptor(raw: bytes, offset: int) -> Section:
-    kind, following, size, _stored = _DESCRIPTOR.unpack(raw)
-    return Section(kind.rstrip(b"\0").decode("latin-1"), offset, following, size)
-
-
-def _fits(raw: bytes, offset: int) -> bool:
-    """A descriptor of this very file: sound, known, and its size leads to its neighbour."""
-    if len(raw) < _DESCRIPTOR.size or zlib.adler32(raw[:72]) != int.from_bytes(raw[72:], "little"):
-        return False
-    found = _descriptor(raw, offset)
-    last = found.kind in ("done", "next")
-    return found.kind in _KINDS and found.next == (offset if last else offset + found.size)
-
-
-def _mended(fh: BinaryIO, broken: Section, info: SegmentInfo) -> Section:
-    """The broken section with the place of the next sound one; `next` 0 where there is none."""
-    following = broken.next
-    if following <= broken.offset or not _fits(_at(fh, following, _DESCRIPTOR.size), following):
-        following = _search(fh, broken.offset + 1)
-        if following != broken.offset + broken.size:
-            info.holes.append(broken.offset)
-    if not following and broken.kind in ("done", "next") and info.size - broken.offset <= 2 * _DESCRIPTOR.size:
-        info.last = broken.kind
-    length = following - broken.offset if following else 0
-    return Section(broken.kind, broken.offset, following, length if following else broken.size)
-
-
-def _search(fh: BinaryIO, start: int) -> int:
-    """The first sound descriptor at or behind `start`, 0 where there is none."""
-    step = 1 << 20
-    while block := _at(fh, start, step + _DESCRIPTOR.size):
-        for match in _SEARCH.finditer(block, 0, step + 16):
-            at = start + match.start()
-            if _fits(_at(fh, at, _DESCRIPTOR.size), at):
-                return at
-        start += step
-    return 0
-
-
-def _tail(fh: BinaryIO, info: SegmentInfo, last: Section) -> None:
-    """Bytes behind the last descriptor belong to nothing."""
-    end = max(last.offset + _DESCRIPTOR.size, last.offset + last.size)
-    if info.size > end:
-        info.complain(f"{info.size - end} bytes follow the last section", end)
 
 
 # -- what sections hold -----------------------------------------------------------------------------------------------
@@ -241,7 +130,7 @@ def _read_section(fh: BinaryIO, section: Section, info: SegmentInfo, tables: lis
 
 
 def _data(fh: BinaryIO, section: Section, limit: int) -> bytes:
-    return _at(fh, section.data, min(section.length, limit))
+    return at(fh, section.data, min(section.length, limit))
 
 
 def _adler_ok(raw: bytes, upto: int) -> bool:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from collector.ewfsections import HEAD, SIGNATURE, SegmentInfo, read_segment
+from collector.ewfchain import HEAD
+from collector.ewfsections import SIGNATURE, SegmentInfo, read_segment
 from collector.ewftables import Group, Run
 
 _SHOWN = 8

@@ -1,17 +1,21 @@
-"""Hashing the whole decoded media and comparing it with what the imager stored."""
+"""The verdict on a source: what was checked of it, what it was compared with, and what came of it.
+
+Four verdicts: the data hash matches, does not match, the container is damaged, there is no stored hash. Until all was
+read the verdict is pending, with the share that the work itself has checked.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
 
+from collector.checkpoint import Journal
+from collector.hashing import FullPass, Lost, full_pass
 from collector.image import Image
+from collector.sidecars import Beside, beside
+from collector.tee import FileDigest
 
-_BLOCK = 4 << 20
-_STEP = 32768
 _MAX_PROBLEMS = 200
 
 MATCHES, DIFFERS, DAMAGED, NO_HASH = (
@@ -20,91 +24,179 @@ MATCHES, DIFFERS, DAMAGED, NO_HASH = (
     "container damaged",
     "no stored hash",
 )
+PENDING, UNCHECKED = "pending", "not verified"
+
+
+class Compared(Struct, frozen=True, kw_only=True):
+    """A hash that somebody stored, and the one computed now; `equal` is None while nothing was computed."""
+
+    algorithm: str
+    stored: str
+    origin: str
+    of: str = "data"
+    computed: str = ""
+    equal: bool | None = None
 
 
 class Verification(Struct, frozen=True, kw_only=True):
-    """The answer: `verdict` is one of the four constants; unreadable bytes are hashed as zeros."""
+    """One source's entry. `percent` of the chunks were checked; `statement` is the sentence for every edition.
 
+    `bytes` were hashed, of which `unreadable` failed their checksum or could not be read. `remarks` are no damage.
+    """
+
+    schema: str = "shellcase.verification/1"
+    source: str = "SRC-01"
+    mode: str
     verdict: str
-    md5: str
-    sha1: str
-    sha256: str
+    statement: str
+    percent: str = "0.0"
+    checksums: bool = False
+    md5: str = ""
+    sha1: str = ""
+    sha256: str = ""
     stored_md5: str = ""
     stored_sha1: str = ""
-    bytes: int
-    unreadable: int
-    problems: tuple[str, ...]
+    compared: tuple[Compared, ...] = ()
+    bytes: int = 0
+    unreadable: int = 0
+    files: tuple[FileDigest, ...] = ()
+    problems: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    hashed_again: str = ""
 
 
 def verify_image(image: Image, progress: Callable[[str, int, int], None] | None = None) -> Verification:
-    """Read everything once. Three digests run in threads beside the reading; nothing is raised for damage."""
-    problems = list(image.problems)
-    md5, sha1, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha1(usedforsecurity=False), hashlib.sha256()
-    lost, done = 0, 0
-    with ThreadPoolExecutor(3) as pool:
-        waiting: list[Future[None]] = []
-        for block, bad in _blocks(image, problems):
-            for earlier in waiting:
-                earlier.result()
-            waiting = [pool.submit(h.update, block) for h in (md5, sha1, sha256)]
-            lost, done = lost + bad, done + len(block)
-            if progress:
-                progress("verify", done, image.size)
-        for earlier in waiting:
-            earlier.result()
-    stored = (image.ewf.md5, image.ewf.sha1) if image.ewf else ("", "")
+    """The full pass over an opened source, here and now."""
+
+    def tick(done: int) -> bool:
+        if progress:
+            progress("verify", done, image.size)
+        return True
+
+    return judge(image, "SRC-01", "full", full_pass(image.path, Journal(None), tick))
+
+
+def judge(image: Image, source: str, mode: str, full: FullPass | None = None) -> Verification:
+    """The entry of a source from what the work has checked and, where it is over, from the full pass."""
+    hashes, remarks = beside(image.path)
+    lost = lost_ranges(image, full)
+    problems = [*image.problems, *_in_words(lost)]
+    damaged = bool(lost) or image.incomplete
+    compared = [_compare(one, full) for one in _stored(image, hashes, full)]
+    data = [c for c in compared if c.of == "data"]
+    for one in compared:
+        if one.of != "data" and one.equal is False:
+            problems.append(f"{one.of} has another {one.algorithm} than {one.origin} says: the file was changed")
+            damaged = True
+        elif one.of != "data" and full and one.equal is None:
+            remarks.append(f"{one.origin}: the {one.algorithm} of the file {one.of} was not computed")
+    verdict = _verdict(mode, data, full, damaged=damaged and (mode != "none" or image.ewf is not None))
     return Verification(
-        verdict=_verdict(stored, (md5.hexdigest(), sha1.hexdigest()), damaged=lost > 0 or image.incomplete),
-        md5=md5.hexdigest(),
-        sha1=sha1.hexdigest(),
-        sha256=sha256.hexdigest(),
-        stored_md5=stored[0],
-        stored_sha1=stored[1],
-        bytes=done,
-        unreadable=lost,
+        source=source,
+        mode=mode,
+        verdict=verdict,
+        statement=_statement(verdict, data, image, full),
+        percent=_percent(image, full),
+        checksums=image.ewf is not None,
+        md5=full.md5 if full else "",
+        sha1=full.sha1 if full else "",
+        sha256=full.sha256 if full else "",
+        stored_md5=next((c.stored for c in data if c.algorithm == "md5"), ""),
+        stored_sha1=next((c.stored for c in data if c.algorithm == "sha1"), ""),
+        compared=tuple(compared),
+        bytes=full.bytes if full and full.sha256 else 0,
+        unreadable=sum(one.end - one.start for one in lost),
+        files=full.files if full else (),
         problems=tuple(dict.fromkeys(problems))[:_MAX_PROBLEMS],
+        remarks=tuple(dict.fromkeys((*(image.ewf.remarks if image.ewf else ()), *remarks)))[:_MAX_PROBLEMS],
     )
 
 
-def _verdict(stored: tuple[str, str], computed: tuple[str, str], *, damaged: bool) -> str:
+# -- what was lost ----------------------------------------------------------------------------------------------------
+
+
+def lost_ranges(image: Image, full: FullPass | None = None) -> list[Lost]:
+    """Media bytes known to be missing or to fail their checksum, in order, neighbours joined."""
+    if image.ewf is None:
+        return list(full.lost) if full else []
+    size, chunk = image.size, image.ewf.chunk_size
+    missing = "they lie in a part of the segment set that is missing"
+    found = [Lost(a * chunk, min(b * chunk, size), missing) for a, b in image.ewf.map.gaps()]
+    bad = image.ewf.seen.bad | (full.bad if full else {})
+    found += [Lost(n * chunk, min((n + 1) * chunk, size), why) for n, why in bad.items()]
+    return sorted(found, key=lambda one: one.start)
+
+
+def _in_words(lost: Iterable[Lost]) -> list[str]:
+    return [f"media bytes {one.start}-{one.end}: {one.why}" for one in lost]
+
+
+# -- what it is compared with -----------------------------------------------------------------------------------------
+
+
+def _stored(image: Image, hashes: Sequence[Beside], full: FullPass | None) -> list[Compared]:
+    inside = image.ewf.stored if image.ewf else []
+    found = [Compared(algorithm=s.algorithm, stored=s.value, origin=s.origin) for s in inside]
+    for one in hashes:
+        plain = image.container == "raw" or one.of_data or one.value in _data_of(full).values()
+        of = "data" if plain else one.about
+        found.append(Compared(algorithm=one.algorithm, stored=one.value, origin=one.origin, of=of))
+    return found
+
+
+def _data_of(full: FullPass | None) -> dict[str, str]:
+    return {"md5": full.md5, "sha1": full.sha1, "sha256": full.sha256} if full else {}
+
+
+def _compare(one: Compared, full: FullPass | None) -> Compared:
+    computed = _data_of(full).get(one.algorithm, "") if one.of == "data" else _file_hash(one, full)
+    equal = one.stored == computed if computed else None
+    return Compared(
+        algorithm=one.algorithm, stored=one.stored, origin=one.origin, of=one.of, computed=computed, equal=equal
+    )
+
+
+def _file_hash(one: Compared, full: FullPass | None) -> str:
+    files = full.files if full and one.algorithm == "sha256" else ()
+    return next((f.sha256 for f in files if f.name == one.of), "")
+
+
+# -- the verdict ------------------------------------------------------------------------------------------------------
+
+
+def _verdict(mode: str, data: Sequence[Compared], full: FullPass | None, *, damaged: bool) -> str:
     if damaged:
         return DAMAGED
-    pairs = [(s, c) for s, c in zip(stored, computed, strict=True) if s]
-    if not pairs:
+    if full is None:
+        return UNCHECKED if mode == "none" else PENDING
+    if not data:
         return NO_HASH
-    return MATCHES if all(s == c for s, c in pairs) else DIFFERS
+    return MATCHES if all(c.equal for c in data) else DIFFERS
 
 
-def _blocks(image: Image, problems: list[str]) -> Iterator[tuple[bytes, int]]:
-    """The media in blocks, each with how many of its bytes are zeros because they could not be read."""
-    for at in range(0, image.size, _BLOCK):
-        want = min(_BLOCK, image.size - at)
-        try:
-            block = image.media.read_at(at, want)
-        except OSError:
-            block = b""
-        yield (block, 0) if len(block) == want else _in_steps(image, at, want, problems)
+def _percent(image: Image, full: FullPass | None) -> str:
+    if image.ewf is None:
+        return "0.0"
+    if full is None:
+        return image.ewf.seen.percent()
+    tenths = image.ewf.map.held * 1000 // image.ewf.chunk_count
+    return f"{tenths // 10}.{tenths % 10}"
 
 
-def _in_steps(image: Image, at: int, want: int, problems: list[str]) -> tuple[bytes, int]:
-    out, lost = bytearray(), 0
-    for n in range(0, want, _STEP):
-        length = min(_STEP, want - n)
-        try:
-            part, why = image.media.read_at(at + n, length), "short read"
-        except OSError as error:
-            part, why = b"", str(error)
-        if len(part) < length:
-            lost += length - len(part)
-            _tell(problems, at + n + len(part), at + n + length, why)
-        out += part.ljust(length, b"\0")
-    return bytes(out), lost
-
-
-def _tell(problems: list[str], start: int, end: int, why: str) -> None:
-    """A line for the lost bytes; one line for neighbours that are lost for the same reason."""
-    last = problems[-1] if problems else ""
-    if last.endswith(f"-{start}: {why}"):
-        problems[-1] = f"{last.removesuffix(f'-{start}: {why}')}-{end}: {why}"
-    elif len(problems) < _MAX_PROBLEMS:
-        problems.append(f"media bytes {start}-{end}: {why}")
+def _statement(verdict: str, data: Sequence[Compared], image: Image, full: FullPass | None) -> str:
+    """One sentence. Damage and mismatch are told together."""
+    if full is None:
+        first = "container damaged; " if verdict == DAMAGED else ""
+        if verdict == UNCHECKED:
+            return "the source was not verified: --verify none"
+        why = "" if image.ewf else "; the container holds no checksums"
+        return f"{first}{_percent(image, full)} % of the source verified, full hash pending{why}"
+    if verdict != DAMAGED:
+        origins = sorted({c.origin for c in data if image.ewf is None})
+        return verdict + (f", stored in {', '.join(origins)}" if origins else "")
+    if not full.sha256:
+        return "container damaged: parts of the media are missing, so no data hash can be computed"
+    if not data:
+        return "container damaged; no stored hash"
+    same = all(c.equal for c in data)
+    return f"container damaged; the data hash {'matches all the same' if same else 'does not match'}"

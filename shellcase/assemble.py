@@ -125,9 +125,9 @@ def _events_of(timeline: Timeline, artifacts: Sequence[str]) -> dict[str, int]:
     """How many events each of these artefacts has."""
     if not artifacts:
         return {}
-    sql = "SELECT artifact_id, count(*) AS n FROM timeline WHERE artifact_id IN (SELECT unnest(?)) GROUP BY 1 ORDER BY 1"
+    sql = "SELECT artifact_id, count(*) AS n FROM timeline WHERE artifact_id IN (SELECT unnest(?)) GROUP BY 1"
     rows = timeline.query(sql, [list(artifacts)]).to_pylist()
-    return {row["artifact_id"]: row["n"] for row in rows}
+    return {row["artifact_id"]: row["n"] for row in sorted(rows, key=lambda r: r["artifact_id"])}
 
 
 def _custody(case: Case) -> tuple[tuple[CustodyEntry, ...], tuple[str, ...]]:

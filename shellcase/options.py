@@ -24,7 +24,13 @@ ReportDate = Annotated[
     str, typer.Option("--report-date", help="Date printed in the report; the machine's clock is never used.")
 ]
 Jobs = Annotated[int, typer.Option("--jobs", min=0, help="Worker processes; 0 means one for each core.")]
-Verify = Annotated[str, typer.Option("--verify", help="none: do not hash the source; full: hash all of it.")]
+Verify = Annotated[
+    str,
+    typer.Option(
+        "--verify",
+        help="none; fast: what the work reads of the source is checked; full: all of it, beside the work.",
+    ),
+]
 Profile = Annotated[str, typer.Option("--profile", help="What to collect: minimal, exchange or full.")]
 Dumps = Annotated[
     bool, typer.Option("--include-memory-dumps", help="Copy whole memory dumps; without it only their structure.")

@@ -19,21 +19,21 @@ from collector.definitions import load as load_definitions
 from collector.image import Image
 from collector.queue import Preflight
 from collector.records import SourceRecord
-from collector.verify import verify_image
 from shellcase.case import Case, CaseMeta
 from shellcase.detect import Detection, to_json
 from shellcase.detect import detect as find
-from shellcase.errors import INTEGRITY, LOSS, OK, UsageError, worst
+from shellcase.errors import LOSS, OK, UsageError, worst
 from shellcase.ledger import Entry, alarms, read_ledger
 from shellcase.model import HostFacts
 from shellcase.parsing import claims, parse, usable_cores
 from shellcase.report import write_report
-from shellcase.result import StoredHashes
 from shellcase.rooms import RULES
 from shellcase.rulebook import load as load_rules
 from shellcase.snapshots import read_snapshots, words_of
+from shellcase.sourcecheck import StoredHashes, read_checks, worst_of
 from shellcase.tell import nanoseconds
 from shellcase.timeline import Timeline
+from shellcase.verification import Watch, code_of
 
 Progress = Callable[[str, int, int], None]
 """stage, bytes done, bytes in all"""
@@ -56,9 +56,9 @@ class Run:
     progress: Progress = quiet
     before_copying: Callable[[Preflight], None] | None = None
     messages: list[str] = field(default_factory=list)
+    watch: Watch | None = None
 
 
-_VERIFICATION = "evidence/verification.json"
 Step = Callable[[Run], int]
 
 
@@ -96,23 +96,25 @@ def plan_of(meta: CaseMeta, *, definitions: Path | None = None, include_memory_d
     )
 
 
+def begin(run: Run) -> int:
+    """Start what runs beside the work: counting checked chunks; with `--verify full` reading everything."""
+    run.watch = Watch(run.case, _images(run), run.verify, run.progress)
+    run.watch.begin()
+    return OK
+
+
 def verify(run: Run) -> int:
-    """Hash the whole medium against what the container stores."""
-    if run.case.done("verify"):
-        return _verdict(run.case)
-    if run.verify == "none":
-        run.case.write_json(_VERIFICATION, StoredHashes(verdict="not verified", problems=("switched off",)))
-    else:
-        run.case.audit("verify", mode=run.verify)
-        run.case.write_json(_VERIFICATION, verify_image(_images(run)[0], run.progress))
-    run.case.audit("verified", verdict=read_verification(run.case).verdict)
-    run.case.finish("verify")
-    return _verdict(run.case)
+    """Write what is known of the sources' integrity now."""
+    if run.watch and not run.case.done("verify"):
+        run.watch.note()
+    return code_of(run.case)
 
 
-def _verdict(case: Case) -> int:
-    bad = read_verification(case).verdict in {"data hash does not match", "container damaged"}
-    return INTEGRITY if bad else OK
+def settle(run: Run) -> int:
+    """Wait for the full pass, if one runs, and say its verdict in the report."""
+    if run.watch and run.watch.settle() and (run.case.work / "findings.json").exists():
+        report(run)
+    return code_of(run.case)
 
 
 def parse_all(run: Run) -> int:
@@ -165,18 +167,24 @@ def report(run: Run) -> int:
     run.progress("report", 0, 1)
     path = write_report(run.case)
     run.case.audit("report", path=path.relative_to(run.case.root).as_posix())
-    run.case.finish(f"report-{path.parent.name}")
-    run.case.finish("report")
+    if not (run.watch and run.watch.unsettled):  # an edition that this very run replaces stays open
+        run.case.finish(f"report-{path.parent.name}")
+        run.case.finish("report")
     run.progress("report", 1, 1)
     return OK
 
 
-STEPS: tuple[Step, ...] = (collect, verify, parse_all, detect, report)
+STEPS: tuple[Step, ...] = (begin, collect, verify, parse_all, detect, report, settle)
+COLLECTING: tuple[Step, ...] = (begin, collect, verify, settle)
 
 
 def execute(run: Run, steps: tuple[Step, ...] = STEPS) -> int:
     """Take the steps in order; the worst exit code wins."""
-    return worst([step(run) for step in steps])
+    try:
+        return worst([step(run) for step in steps])
+    finally:
+        if run.watch:
+            run.watch.stop()
 
 
 # -- reading what stages left -----------------------------------------------------------------------------------------
@@ -210,11 +218,8 @@ def _machine(case: Case) -> HostFacts:
 
 
 def read_verification(case: Case) -> StoredHashes:
-    """The verdict on the source; `not verified` when the step has not run."""
-    path = case.data / _VERIFICATION
-    if not path.exists():
-        return StoredHashes(verdict="not verified", problems=("verification has not run",))
-    return msgspec.json.decode(path.read_bytes(), type=StoredHashes)
+    """The worst verdict among the sources; `not verified` when the step has not run."""
+    return worst_of(read_checks(case))
 
 
 def ledger_alarms(case: Case) -> list[str]:
@@ -232,7 +237,7 @@ def ledger_alarms(case: Case) -> list[str]:
 
 def _write_digest(case: Case) -> None:
     """The analysis digest: one value over every deterministic output, for another laboratory to compare."""
-    names = ["collected.jsonl", "not_collected.jsonl", "ledger.json", "verification.json"]
+    names = ["collected.jsonl", "not_collected.jsonl", "ledger.json"]
     paths = [case.evidence / n for n in names] + sorted(case.timeline_folder().rglob("*.parquet"))
     paths.append(case.work / "findings.json")
     rows = {

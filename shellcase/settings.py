@@ -7,15 +7,14 @@ from pathlib import Path
 
 from collector.encrypted import Keys
 from shellcase.errors import UsageError
-
-MODES = ("none", "full")
+from shellcase.verification import MODES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """How to work; what it is about stands in case.json."""
 
-    verify: str = "full"
+    verify: str = "fast"
     jobs: int = 0
     definitions: Path | None = None
     recovery_key: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from shellcase.case import Case, open_object
 from shellcase.clean import plain
 from shellcase.errors import UsageError
 from shellcase.ledger import read_ledger
-from shellcase.run import read_verification
+from shellcase.sourcecheck import in_one_line, read_checks
 from shellcase.timeline import Timeline
 
 _SHOWN = 4096
@@ -49,7 +49,7 @@ def case_summary(case: Case) -> dict[str, str]:
     return {
         "case": str(case.root),
         "case_number": case.meta.case_number,
-        "source_check": read_verification(case).verdict,
+        "source_check": in_one_line(read_checks(case)),
         "artefacts": str(sum(1 for _ in case.items())),
         "not_collected": str(sum(1 for _ in case.not_collected())),
         "records_found": str(sum(e.ledger.found for e in ledger)),

@@ -16,7 +16,7 @@ def analysis_files(case: Path) -> dict[str, bytes]:
     data = case / "data"
     names = ["evidence/collected.jsonl", "evidence/not_collected.jsonl", "evidence/ledger.json", "evidence/files.csv"]
     names += [
-        "evidence/verification.json",
+        "evidence/verification/SRC-01.json",
         "evidence/digest.json",
         "work/findings.json",
         "evidence/sources/SRC-01.json",
@@ -38,6 +38,7 @@ def test_a_run_elsewhere_gives_the_same_bytes(ex01: Case, tmp_path: Path) -> Non
         "PYTHONHASHSEED": "4711",
     }
     words = ["run", str(EX01), "--case", str(odd), "--case-number", META.case_number, "--examiner", META.examiner]
+    words += ["--verify", "full"]
     command = [sys.executable, "-m", "shellcase", *words, "--title", META.title, "--jobs", "1", "-q"]
     done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=115, check=False)
     assert done.returncode == 0, done.stderr

@@ -15,8 +15,8 @@ import pytest
 from fixtures.build import build
 from shellcase.case import Case
 from shellcase.ledger import read_ledger
-from shellcase.result import StoredHashes
 from shellcase.run import read_verification
+from shellcase.sourcecheck import StoredHashes
 from tests import test_truth as judge
 from tests.conftest import make_case
 from tests.tools import need, need_disk_builder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -40,6 +40,7 @@ class Case:
         self._numbers = Numbers(self.data / "numbers.jsonl", writing=writing)
         self._journal = Journal(self.work / "collect.jsonl")
         self._waiting: list[Item | Missing] = []
+        self.before_flush: Callable[[], None] | None = None  # what must be on disk before the lines are
         self._known: dict[str, Item] = {}
 
     # -- making, opening, resuming --------------------------------------------------------------------------------
@@ -165,6 +166,8 @@ class Case:
 
     def flush(self) -> None:
         """Make bytes durable, then their lines."""
+        if self.before_flush and self._waiting:
+            self.before_flush()
         self._store.sync()
         if self._waiting:
             self._journal.append(*self._waiting)

@@ -43,7 +43,7 @@ def run_command(
     title: Title = "",
     organisation: Organisation = "",
     report_date: ReportDate = "",
-    verify: Verify = "full",
+    verify: Verify = "fast",
     profile: Profile = "exchange",
     definitions: Definitions = None,
     since: Since = "",
@@ -86,7 +86,7 @@ def collect_command(
     case_dir: CaseDir,
     case_number: Number = "",
     examiner: Examiner = "",
-    verify: Verify = "full",
+    verify: Verify = "fast",
     profile: Profile = "exchange",
     definitions: Definitions = None,
     since: Since = "",
@@ -116,14 +116,13 @@ def collect_command(
         as_json=as_json,
         quiet=quiet,
     )
-    steps = (runs.collect, runs.verify)
-    return work(sources, case_dir, meta, steps, settings=settings, clobber=clobber, dry_run=dry_run)
+    return work(sources, case_dir, meta, runs.COLLECTING, settings=settings, clobber=clobber, dry_run=dry_run)
 
 
 def add_command(
     case_dir: CaseArg,
     sources: SourceArg,
-    verify: Verify = "full",
+    verify: Verify = "fast",
     definitions: Definitions = None,
     recovery_key: RecoveryKey = None,
     keychain: Keychain = None,

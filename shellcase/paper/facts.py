@@ -12,9 +12,9 @@ from shellcase.case import Case
 from shellcase.case.journal import AuditLine, Journal
 from shellcase.errors import IntegrityError, UsageError
 from shellcase.model import HostFacts
-from shellcase.result import StoredHashes
+from shellcase.sourcecheck import StoredHashes, read_check
 
-VERDICTS = {"data hash matches", "data hash does not match", "no stored hash"}
+_WHOLE = {"data hash matches", "data hash does not match", "no stored hash"}
 """Verdicts for which the whole source was read and hashed."""
 
 
@@ -60,11 +60,13 @@ def sources(case: Case) -> tuple[SourcePaper, ...]:
 
 
 def verification(case: Case, source: str) -> StoredHashes:
-    """The verdict on a source. The record names none, so it is that of the first."""
-    path = case.evidence / "verification.json"
-    if not path.exists() or source != "SRC-01":
-        return StoredHashes(verdict="not verified", problems=("no record of a verification",))
-    return msgspec.json.decode(path.read_bytes(), type=StoredHashes)
+    """The verdict on a source."""
+    return read_check(case, source)
+
+
+def hashed_whole(said: StoredHashes, source: SourcePaper) -> bool:
+    """Whether every byte of the source went into its hashes."""
+    return said.verdict in _WHOLE and bool(said.sha256) and said.bytes == source.media_size and not said.unreadable
 
 
 def seal_digest(case: Case) -> str:

@@ -16,7 +16,7 @@ from shellcase.case.environment import Environment
 from shellcase.case.journal import AuditLine, Journal
 from shellcase.paper.custody import NOT_RECORDED, Entry, chain_seed
 from shellcase.report import render_form
-from shellcase.result import StoredHashes
+from shellcase.sourcecheck import in_one_line, read_checks
 
 CUSTODY_PAGE = "reports/custody.html"
 _SHOWN = 400
@@ -78,10 +78,7 @@ def _environment(case: Case) -> Environment:
 
 
 def _verdict(case: Case) -> str:
-    path = case.evidence / "verification.json"
-    if not path.exists():
-        return "not verified"
-    return msgspec.json.decode(path.read_bytes(), type=StoredHashes).verdict
+    return in_one_line(read_checks(case))
 
 
 def _steps(lines: Sequence[AuditLine]) -> list[_Step]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from collector.ewfsections import Stored
 from collector.image import Image, open_source
 from collector.verify import DAMAGED, DIFFERS, MATCHES, NO_HASH, verify_image
 from shellcase.errors import EvidenceError, UsageError
@@ -71,7 +72,7 @@ def test_a_changed_hash_is_told_from_damage(opened: Opener, e01: Path, tmp_path:
     """Sound container, other hash: the data are not those the imager hashed."""
     image = opened(e01)
     assert image.ewf is not None
-    image.ewf.md5 = "0" * 32
+    image.ewf.stored[0] = Stored("md5", "0" * 32, "the test")
     assert verify_image(image).verdict == DIFFERS
 
 
