@@ -16,7 +16,7 @@ MODIFIED = 132_598_720_156_322_456
 
 PEM = b"-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEAsecretsecret\n-----END RSA PRIVATE KEY-----\n"
 MACHINE_KEY = (
-    b'<configuration><system.web>\r\n <machineKey decryption="AES"\r\n  decryptionKey="0123456789ABCDEF0123456789ABCDEF"'
+    b'<configuration><system.web>\r\n <machineKey decryption="AES"\r\n  decryptionKey="0123456789ABCDEF0123456789AB"'
     b' validation="SHA1" validationKey="CB2721ABDAF8E9DC516D621D8B8BF13A2C9E8689" /></system.web></configuration>'
 )
 POOL = b'<add name="Pool"><processModel identityType="SpecificUser" userName="LAB\\svc" password="Winter2021!" /></add>'
