@@ -10,7 +10,7 @@ from collector.identity import printable, reparse_text
 from collector.patterns import Matcher, Node, Pattern
 from collector.survey import VolumeTree
 from collector.tree import ORPHAN, Entry
-from collector.variables import fill, values
+from collector.variables import fill, former, values
 from shellcase.model import HostFacts, Missing
 
 ALL_STREAMS = "*"
@@ -42,6 +42,7 @@ def resolve(source: str, volumes: Sequence[VolumeTree], definitions: Sequence[De
         patterns += filled
         why = "the evidence gives no value for the variable in this path"
         missing += [_missing(source, "", definition.name, text, why) for text in empty]
+    patterns += former(patterns, volumes)
     matcher, letters = Matcher(patterns), {v.volume.letter for v in volumes}
     targets: list[Target] = []
     hits: set[tuple[int, tuple[str, str, str]]] = set()

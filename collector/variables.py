@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from msgspec import structs
+
 from collector.definitions import Definition
 from collector.environment import normal
 from collector.patterns import Pattern, make
+from collector.survey import VolumeTree
+from collector.tree import ROOT, Entry
 from shellcase.model import HostFacts
 
 _VARIABLE = re.compile(r"%%([^%]+)%%")
+_FORMER = re.compile(r"(?i)windows\.old(\.\d{3})?")
 _SERVICE_PROFILES = ("\\ServiceProfiles\\*", "\\System32\\config\\systemprofile", "\\SysWOW64\\config\\systemprofile")
 
 
@@ -54,6 +59,26 @@ def _outermost(paths: Iterable[str]) -> tuple[str, ...]:
         if _outside([path], kept) and path.lower() not in {k.lower() for k in kept}:
             kept.append(path)
     return tuple(sorted(kept))
+
+
+def former(patterns: Sequence[Pattern], volumes: Iterable[VolumeTree]) -> list[Pattern]:
+    r"""The same patterns below `\Windows.old` of each volume that has it: where an upgrade moved the former system.
+
+    Windows adds three digits when there is one already. Files of the file system and searches of whole volumes need
+    no second pattern.
+    """
+    found = {(v.volume.name, e.name) for v in volumes for e in v.tree.folders.values() if _is_former(v, e)}
+    inner = [p for p in patterns if not p.path.startswith(("\\$", "\\**"))]
+    return [
+        structs.replace(p, drive=drive, path=f"\\{name}{p.path}")
+        for drive, name in sorted(found)
+        for p in inner
+        if p.drive in ("", drive)
+    ]
+
+
+def _is_former(volume: VolumeTree, folder: Entry) -> bool:
+    return bool(_FORMER.fullmatch(folder.name)) and volume.tree.parent_of(folder) == ROOT
 
 
 def fill(definition: Definition, known: dict[str, tuple[str, ...]]) -> tuple[list[Pattern], list[str]]:

