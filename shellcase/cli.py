@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from shellcase import __version__
-from shellcase.commands import custody, handing, look, paper, sealing, verifying, work
+from shellcase.commands import crosscheck, custody, handing, look, paper, sealing, verifying, work
 from shellcase.errors import OK, USAGE, Interrupted, ShellcaseError
 from shellcase.failures import of_the_system, say
 
@@ -58,6 +58,7 @@ app.add_typer(sealing.app, name="seal")
 app.add_typer(custody.app, name="custody")
 app.command("verify")(verifying.verify_command)
 app.command("certify")(paper.certify_command)
+app.command("crosscheck")(crosscheck.crosscheck_command)
 app.command("export-case")(paper.export_case_command)
 app.command("extract")(handing.extract_command)
 app.command("export")(handing.export_command)

@@ -107,13 +107,15 @@ class _Graph:
     def _source(self, source: facts.SourcePaper) -> Node:
         said = facts.verification(self._case, source.source)
         hashes = (
-            [("SHA256", said.sha256), ("SHA1", said.sha1), ("MD5", said.md5)] if said.bytes == source.media_size else []
+            [("SHA256", said.sha256), ("SHA1", said.sha1), ("MD5", said.md5)]
+            if facts.hashed_whole(said, source)
+            else []
         )
         return {
             "@id": self._id("source", source.source),
             "@type": "observable:Image",
             "core:name": source.source,
-            "core:description": f"verification: {plain(said.verdict)}",
+            "core:description": f"verification: {plain(said.said)}",
             "core:hasFacet": [
                 self._facet("image", source.source, **{"observable:imageType": plain(source.container)}),
                 self._content(source.source, source.media_size, hashes),

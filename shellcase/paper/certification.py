@@ -21,11 +21,11 @@ from shellcase.paper.draft import BLANK, Draft
 from shellcase.paper.exhibits import Exhibit
 from shellcase.paper.families import FAMILIES, Family
 from shellcase.paper.validation import summary as validation_summary
+from shellcase.sourcecheck import check_path
 from shellcase.zones import iso
 
 FOLDER = PurePosixPath("reports/certification")
 _COLLECTED = "data/evidence/collected.jsonl"
-_VERIFICATION = "data/evidence/verification.json"
 _LEDGER = "data/evidence/ledger.json"
 _FIRST = "0001"
 """The run that made the case."""
@@ -136,24 +136,25 @@ def _received(draft: Draft, source: facts.SourcePaper) -> None:
 
 def _hashed(draft: Draft, case: Case, source: facts.SourcePaper) -> None:
     """The hash of the source, only where all of it was read; else it is said outside the statement."""
-    said = facts.verification(case, source.source)
-    if said.verdict not in facts.VERDICTS or said.bytes != source.media_size:
-        why = "; ".join(said.problems) or "no reason recorded"
-        draft.note(f"No hash of {source.source} can be certified: {said.verdict} ({why}) [{_VERIFICATION}: verdict]")
+    said, record = facts.verification(case, source.source), f"data/{check_path(source.source)}"
+    if not facts.hashed_whole(said, source):
+        why = "; ".join(said.problems[:5]) or "no reason recorded"
+        draft.note(f"No hash of {source.source} can be certified: {said.said} ({why}) [{record}: statement, problems]")
         return
     draft.state(
         f"The SHA-256 computed over all {said.bytes} bytes of {source.source} is {said.sha256}.",
-        f"{_VERIFICATION}: bytes, sha256",
+        f"{record}: bytes, sha256",
     )
-    for name, stored, now in (("MD5", said.stored_md5, said.md5), ("SHA-1", said.stored_sha1, said.sha1)):
-        if stored:
-            outcome = "equal" if stored == now else "not equal"
-            draft.state(
-                f"The {name} stored in the container is {stored}; the one computed is {now}; the two are {outcome}.",
-                f"{_VERIFICATION}: stored_{name.lower().replace('-', '')}, {name.lower().replace('-', '')}",
-            )
-    if not (said.stored_md5 or said.stored_sha1):
-        draft.state("The container stores no hash to compare with.", f"{_VERIFICATION}: stored_md5, stored_sha1")
+    compared = [c for c in said.compared if c.computed]
+    for one in compared:
+        outcome = "equal" if one.stored == one.computed else "not equal"
+        draft.state(
+            f"The {one.algorithm.upper()} stored in {one.origin} is {one.stored}; the one computed is {one.computed}; "
+            f"the two are {outcome}.",
+            f"{record}: compared",
+        )
+    if not compared:
+        draft.state("The container stores no hash to compare with.", f"{record}: compared")
 
 
 def _process(draft: Draft, case: Case) -> None:

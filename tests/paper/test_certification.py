@@ -115,7 +115,7 @@ def test_an_exhibit_whose_bytes_are_not_its_own_is_not_certified(case: Case, tmp
 def test_a_source_that_was_not_hashed_is_not_said_to_have_a_hash(case: Case, tmp_path: Path) -> None:
     """Switched off or partial: nothing about it in the statement."""
     other = copy_of(case, tmp_path / "case")
-    path = other.evidence / "verification.json"
+    path = other.evidence / "verification" / "SRC-01.json"
     said = msgspec.json.decode(path.read_bytes())
     path.write_bytes(msgspec.json.encode({**said, "bytes": said["bytes"] // 2}))
     text = drafts(other, [])["902-14-item.draft.txt"].decode()
