@@ -40,8 +40,9 @@ def open_gathered(path: Path) -> Gathered | None:
     try:
         bundle = _archive(reader, path, fingerprint_of(reader))
         if bundle is None:
+            head = head_of(reader)
             reader.close()
-            return _single(path, head_of(FileReader(path)))
+            return _single(path, head)
         return _opened(bundle, path, 0) or _nothing(bundle, path)
     except BaseException:
         reader.close()
