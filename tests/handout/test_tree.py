@@ -224,7 +224,8 @@ print(json.dumps({
 def by_dissect(place: Path, path: str) -> dict[str, Any]:
     """What dissect.target, in a process of its own (it leaves files open), finds in the tree."""
     command = [sys.executable, "-W", "ignore", "-c", _REFEREE, str(place), path]
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=100).stdout)
+    found: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=100).stdout)
+    return found
 
 
 def test_dissect_opens_folder_and_tar(sealed_ex01: Case, tmp_path: Path) -> None:
