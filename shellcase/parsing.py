@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from collector.machines import same_machine
 from collector.records import SourceRecord
 from parsers import load
+from shellcase import shards
 from shellcase.case import Case, open_object
 from shellcase.copies import Repeats, counted, entry_of, linking, of_shadow, ranks
 from shellcase.ledger import Entry
@@ -184,9 +185,9 @@ def parse(
     tasks, repeated = plan(case, source_id, host, scope)
     total = sum(i.size for t in tasks for i in t.items)
     progress(0, total)
-    ready = [t for t in tasks if _finished(t)]
-    done = sum(i.size for t in ready for i in t.items)
-    todo = [t for t in tasks if not _finished(t)]
+    ready = {t.shard for t in tasks if shards.finished(t.shard)}
+    done = sum(i.size for t in tasks if t.shard in ready for i in t.items)
+    todo = [t for t in tasks if t.shard not in ready]
     broken: list[Task] = []
     with Pool(work, min(jobs, len(todo) or 1), seconds=SECONDS, memory=MEMORY) as pool:
         for index, answer in pool.run(todo):
@@ -197,26 +198,20 @@ def parse(
         for index, answer in pool.run(singles := [t for t in broken if len(t.items) == 1]):
             if isinstance(answer, Broken):
                 _write_lost(singles[index], answer)
-    _write(case, scope, shards := [t for t in tasks if _finished(t)] + broken)
-    entries = [
-        e
-        for t in shards
-        for e in msgspec.json.decode(Path(t.shard).with_suffix(".json").read_bytes(), type=list[Entry])
-    ]
+    alone = {t.shard for t in broken}
+    whole = [t.shard for t in tasks if shards.finished(t.shard)] + sorted(alone)
+    _write(case, scope, whole)
+    entries = [e for shard in whole for e in shards.entries(shard)]
     return sorted([*entries, *repeated], key=lambda e: (e.item, e.parser))
 
 
-def _write(case: Case, scope: Scope, shards: list[Task]) -> None:
+def _write(case: Case, scope: Scope, whole: list[str]) -> None:
     """The timeline of a source, its copies linked."""
     folder = folder_of(case, scope.own)
     for old in folder.glob("*.parquet"):  # of an earlier parse, whose last parts might have no successor
         old.unlink()
     links = linking(scope.own, scope.items, scope.rank, scope.earlier)
-    write_sorted([Path(t.shard).with_suffix(".parquet") for t in shards], folder, scope.own, links)
-
-
-def _finished(task: Task) -> bool:
-    return Path(task.shard).with_suffix(".parquet").exists()
+    shards.make_durable(write_sorted([shards.parquet_of(s) for s in whole], folder, scope.own, links))
 
 
 def _alone(case: Case, task: Task, answer: Broken) -> list[Task]:
@@ -248,9 +243,9 @@ def _write_lost(task: Task, answer: Broken) -> None:
         ),
         issue_count=1,
     )
-    shard = Path(task.shard)
-    shard.with_suffix(".json").write_bytes(msgspec.json.encode([entry]))
-    pq.write_table(pa.Table.from_batches([], TIMELINE), shard.with_suffix(".parquet"))
+    part = Path(task.shard + ".part")
+    pq.write_table(pa.Table.from_batches([], TIMELINE), part)
+    shards.finish(task.shard, part, [entry])
 
 
 def usable_cores() -> int:

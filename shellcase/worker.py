@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from parsers import load
+from shellcase import shards
 from shellcase.case import ObjectSource
 from shellcase.copies import of_shadow
 from shellcase.ledger import Entry
@@ -67,8 +68,7 @@ def work(task: Task) -> None:
     if _Absent not in sys.meta_path:
         sys.meta_path.insert(0, _Absent)
     parser = next(p for p in load() if p.name == task.parser)
-    evidence, shard = Path(task.evidence), Path(task.shard)
-    part = shard.with_suffix(".part")
+    evidence, part = Path(task.evidence), Path(task.shard + ".part")
     entries: list[Entry] = []
     with (
         tempfile.TemporaryDirectory(prefix="shellcase-") as scratch,
@@ -89,8 +89,7 @@ def work(task: Task) -> None:
             )
             entries.append(_parse_one(parser, job, ids, item, gathered))
         gathered.flush()
-    shard.with_suffix(".json").write_bytes(msgspec.json.encode(entries))
-    part.replace(shard.with_suffix(".parquet"))
+    shards.finish(task.shard, part, entries)
 
 
 def _within(item: Item) -> Item:

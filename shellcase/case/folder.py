@@ -42,6 +42,7 @@ class Case:
         self._waiting: list[Item | Missing] = []
         self.before_flush: Callable[[], None] | None = None  # what must be on disk before the lines are
         self._known: dict[str, Item] = {}
+        self._trusted: set[str] = set()
 
     # -- making, opening, resuming --------------------------------------------------------------------------------
 
@@ -144,15 +145,19 @@ class Case:
         return hash_only(chunks)
 
     def known(self, artifact_id: str) -> Item | None:
-        """The item, if an earlier run collected it and its object is still there."""
+        """The item, if an earlier run collected it and its object still holds the same bytes, which are read again."""
         item = self._known.get(artifact_id)
-        if item is None or (item.object is not None and not (self.evidence / item.object).exists()):
+        if item is None or artifact_id in self._trusted:
+            return item
+        if item.object is not None and not self._store.holds(item.object):
             return None
+        self._trusted.add(artifact_id)
         return item
 
     def collected(self, item: Item) -> None:
         """Record an artefact; its line becomes durable after its bytes, in batches."""
         self._known[item.artifact_id] = item
+        self._trusted.add(item.artifact_id)
         self._wait(item)
 
     def missing(self, missing: Missing) -> None:
@@ -169,6 +174,7 @@ class Case:
         if self.before_flush and self._waiting:
             self.before_flush()
         self._store.sync()
+        self._numbers.sync()
         if self._waiting:
             self._journal.append(*self._waiting)
             self._waiting.clear()

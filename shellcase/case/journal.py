@@ -91,7 +91,7 @@ class Audit(Chain):
     def write(self, run: str, at: str, op: str, args: dict[str, str | int]) -> None:
         """Append a step; `at` is the machine's UTC time as ISO 8601."""
         said = {k: storable(v) if isinstance(v, str) else v for k, v in args.items()}
-        self.append(AuditLine(self.seq + 1, self.head, at, run, op, said), durable=False)
+        self.append(AuditLine(self.seq + 1, self.head, at, run, op, said), durable=True)
 
 
 _WIDTH = {"SRC": 2, "ITEM": 6, "F": 3, "EX": 3}
@@ -113,6 +113,7 @@ class Numbers:
         if writing:
             self._journal.mend()
         self._given: dict[tuple[str, str], str] = {}
+        self._unsynced = False
         self._count: dict[str, int] = {}
         for line in self._journal.lines():
             known = msgspec.json.decode(line, type=Number)
@@ -126,4 +127,11 @@ class Numbers:
             number = f"{kind}-{self._count[kind]:0{_WIDTH[kind]}d}"
             self._given[kind, key] = number
             self._journal.append(Number(kind, key, number), durable=False)
+            self._unsynced = True
         return self._given[kind, key]
+
+    def sync(self) -> None:
+        """Wait until the disk has every number; before a line is written that uses one."""
+        if self._unsynced:
+            self._journal.append(durable=True)
+            self._unsynced = False

@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import struct
 import tempfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +112,17 @@ class ObjectStore:
             self._pending.append(final)
         return hashes.stored(name, "cart" if as_cart else "raw")
 
+    def holds(self, name: str) -> bool:
+        """Whether an object is there with the bytes its name says; one that is not is taken away."""
+        path = self._evidence / name
+        if not path.exists():
+            return False
+        found = _unpacked_sha256(path) if path.suffix == ".cart" else _file_sha256(path)
+        if found != path.name.partition(".")[0]:
+            path.unlink()
+            return False
+        return True
+
     def sync(self) -> None:
         """Make what was put durable; their journal lines may be written afterwards, never before."""
         if hasattr(os, "sync") and len(self._pending) > 8:
@@ -138,6 +151,15 @@ def _fsync(path: Path) -> None:
 def _file_sha256(path: Path) -> str:
     with path.open("rb") as fh:
         return hashlib.file_digest(fh, "sha256").hexdigest()
+
+
+def _unpacked_sha256(path: Path) -> str:
+    plain = io.BytesIO()
+    try:
+        cart.unpack_stream(io.BytesIO(path.read_bytes()), plain)
+    except (cart.InvalidCARTException, struct.error, zlib.error, ValueError, KeyError, EOFError):
+        return ""
+    return hashlib.sha256(plain.getvalue()).hexdigest()
 
 
 def _to_cart(path: Path) -> None:

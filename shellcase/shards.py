@@ -1,0 +1,64 @@
+"""The parsers' unfinished parts: a Parquet file of a group's events, and beside it its account with the file's digest.
+
+What a killed run or a power loss left half is not trusted: a shard counts when its account names the very bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import msgspec
+
+from shellcase.ledger import Entry
+
+
+class _Account(msgspec.Struct, frozen=True):
+    sha256: str
+    entries: tuple[Entry, ...]
+
+
+def parquet_of(shard: str) -> Path:
+    """Where the events lie. Shard names carry no ending of their own."""
+    return Path(shard + ".parquet")
+
+
+def finish(shard: str, part: Path, entries: list[Entry]) -> None:
+    """Put a written part in place, its account last."""
+    account = _Account(_sha256(part), tuple(entries))
+    part.replace(parquet_of(shard))
+    beside = Path(shard + ".json.part")
+    beside.write_bytes(msgspec.json.encode(account))
+    beside.replace(shard + ".json")
+
+
+def finished(shard: str) -> bool:
+    """Whether both files are there and whole."""
+    account, parquet = _account(shard), parquet_of(shard)
+    return account is not None and parquet.exists() and _sha256(parquet) == account.sha256
+
+
+def entries(shard: str) -> tuple[Entry, ...]:
+    """The account of a finished shard."""
+    account = _account(shard)
+    return account.entries if account else ()
+
+
+def _account(shard: str) -> _Account | None:
+    try:
+        return msgspec.json.decode(Path(shard + ".json").read_bytes(), type=_Account)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as fh:
+        return hashlib.file_digest(fh, "sha256").hexdigest()
+
+
+def make_durable(paths: list[Path]) -> None:
+    """Wait until the disk has them; before anything says that they are there."""
+    for path in paths if os.name != "nt" else ():
+        with path.open("rb") as fh:
+            os.fsync(fh.fileno())
