@@ -6,7 +6,7 @@ the bytes of its files one after the other, so that resolving, taking and hashin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -53,12 +53,17 @@ class FileSystem(Protocol):
         ...
 
 
+def _faultless(_number: int) -> tuple[str, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class VolumeHandle:
     """A volume found in a source; `fs` is None where the file system is another or cannot be read (`why`).
 
     `snapshot` names the volume shadow copy this is (`vss:<id>`), empty for the live volume; `info` holds its facts.
-    `claims` are definitions by file number, for files of a collection that were told by their content, not their path.
+    `claims` are definitions by file number, for files of a collection that were told by their content, not their path;
+    `faults` says what reading a file by its number has shown, such as a stored checksum that differs.
     """
 
     volume: Volume
@@ -70,3 +75,4 @@ class VolumeHandle:
     snapshot: str = ""
     info: SnapshotInfo | None = None
     claims: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    faults: Callable[[int], tuple[str, ...]] = _faultless

@@ -119,7 +119,7 @@ def take(
         object=kept.object,
         stored_as=kept.how,
         extents=kept.extents,
-        read_errors=(*file.damage, *source.errors),
+        read_errors=(*file.damage, *source.errors, *volume.handle.faults(file.number)),
     )
     case.collected(item)
     return item

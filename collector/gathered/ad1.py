@@ -163,7 +163,7 @@ class Ad1Bundle:
             if not piece:
                 raise OSError(f"{member.name}: chunk {number} ends early")
             out += piece
-        self.watch.saw(index, member.name, offset, bytes(out), member.stored)
+        self.watch.saw(index, offset, bytes(out), member.stored)
         return bytes(out)
 
     def _chunk_size(self) -> int:

@@ -171,11 +171,11 @@ class Watch:
 
     def __init__(self) -> None:
         self.stored: dict[int, tuple[str, str]] = {}
-        self.faults: list[str] = []
+        self.faults: dict[int, tuple[str, ...]] = {}
         self.agreed: set[int] = set()
         self._open: dict[int, tuple[int, _Digest]] = {}
 
-    def saw(self, index: int, name: str, offset: int, data: bytes, size: int) -> None:
+    def saw(self, index: int, offset: int, data: bytes, size: int) -> None:
         """Bytes that were read of a member of that size."""
         kind, wanted = self.stored.get(index, ("", ""))
         if not kind or index in self.agreed:
@@ -189,15 +189,18 @@ class Watch:
             if len(self._open) > 4:
                 del self._open[next(iter(self._open))]
             return
-        self._judge(index, name, kind, wanted, digest.hexdigest())
+        self._judge(index, kind, wanted, digest.hexdigest())
 
-    def _judge(self, index: int, name: str, kind: str, wanted: str, found: str) -> None:
+    def _judge(self, index: int, kind: str, wanted: str, found: str) -> None:
         if found == wanted.lower():
             self.agreed.add(index)
             return
-        line = f"{name}: {kind} of its bytes is {found}, the collection stores {wanted.lower()}"
-        if line not in self.faults:
-            self.faults.append(line)
+        self.blame(index, f"{kind} of its bytes is {found}, the collection stores {wanted.lower()}")
+
+    def blame(self, index: int, what: str) -> None:
+        """Note once what is wrong with a member."""
+        known = self.faults.get(index, ())
+        self.faults[index] = known if what in known else (*known, what)
 
 
 def head_of(reader: Reader, length: int = 4096) -> bytes:

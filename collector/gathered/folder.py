@@ -103,7 +103,7 @@ class FolderBundle:
         data = self._read(index, offset, want)
         if len(data) < want:
             raise OSError(f"the file has become shorter since it was listed, by at least {want - len(data)} bytes")
-        self.watch.saw(index, member.name, offset, data, member.stored)
+        self.watch.saw(index, offset, data, member.stored)
         return data
 
     def _read(self, index: int, offset: int, length: int) -> bytes:
@@ -117,8 +117,7 @@ class FolderBundle:
             found = self._paths[index].open("rb")
             status = os.fstat(found.fileno())
             if (status.st_size, status.st_mtime_ns) != self._stamps[index]:
-                line = f"{self.members[index].name}: the file was changed after it was listed"
-                self.watch.faults += [line] if line not in self.watch.faults else []
+                self.watch.blame(index, "the file was changed after it was listed")
             self._open[index] = found
             if len(self._open) > _OPEN:
                 self._open.popitem(last=False)[1].close()

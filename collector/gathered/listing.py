@@ -30,6 +30,7 @@ class Strung:
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle, self._lock = bundle, threading.Lock()
+        self.faults = bundle.watch.faults
         self.starts: list[int] = []
         at = 0
         for member in bundle.members:
@@ -201,6 +202,12 @@ class Listing:
         start = self._media.starts[main.index]
         numbered = [(n.number, n.parts) for n in self._nodes.values()]
         return from_mft(lambda at, n: self._media.read_at(start + at, n), main.member.stored, numbered)
+
+    def faults(self, number: int) -> tuple[str, ...]:
+        """What reading a file has shown to be wrong with it, beside bytes that could not be read."""
+        node = self._by_number.get(number)
+        found = (self._media.faults.get(f.index, ()) for f in node.streams.values()) if node else ()
+        return tuple(fault for some in found for fault in some)
 
     def _stream(self, filed: Filed) -> StreamInfo:
         member, start = filed.member, self._media.starts[filed.index]

@@ -16,7 +16,8 @@ class Gathered:
     """An opened collection. `loader` and `why` say what it was taken for; `media` holds the bytes of all its files.
 
     `incomplete`: some of `problems` are bytes or files that cannot be had, not only remarks. `watch` knows the
-    checksums that the collection stores for its files, and which of those read so far differ (`watch.faults`).
+    checksums that the collection stores for its files, and which of those read so far differ (`watch.faults`,
+    by number of the member).
     """
 
     loader: str

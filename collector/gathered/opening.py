@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from collector.ewfset import is_ewf
@@ -49,15 +51,15 @@ def open_gathered(path: Path) -> Gathered | None:
         raise
 
 
-def _archive(reader: Reader, path: Path, fingerprint: str) -> Bundle | None:
+def _archive(reader: Reader, path: Path) -> Bundle | None:
     """The archive that a file is, None when it is none."""
     head = head_of(reader)
     if head.startswith((MARK, LOCKED)):
-        return Ad1Bundle(path, fingerprint)
+        return Ad1Bundle(path, fingerprint_of(reader))
     if is_zip(head):
-        return ZipBundle(reader, str(path), (path,), fingerprint)
+        return ZipBundle(reader, str(path), (path,), fingerprint_of(reader))
     tar = unpacked(reader)
-    return TarBundle(*tar, str(path), (path,), fingerprint) if tar else None
+    return TarBundle(*tar, str(path), (path,), fingerprint_of(reader)) if tar else None
 
 
 def _single(path: Path, head: bytes) -> Gathered | None:
@@ -104,7 +106,6 @@ def _refuse_unfit(layout: Layout | None, path: Path) -> None:
 
 
 def _nothing(bundle: Bundle, path: Path) -> Gathered:
-    bundle.close()
     names = [m.name for m in bundle.members if m.kind != "folder"]
     seen = named("it holds", names) or ["it is empty"]
     raise EvidenceError(
@@ -128,26 +129,27 @@ def _inner(bundle: Bundle, files: Sorted, path: Path, depth: int) -> Gathered | 
             f"Archives lie more than {MOST_NESTED} deep in one another", str(path), "Unpack the outer ones."
         )
     reader = MemberReader(bundle, found[0])
-    inner = _archive(reader, path, bundle.fingerprint)
+    inner = None if head_of(reader).startswith((MARK, LOCKED)) else _archive(reader, path)
     opened = _opened(inner, path, depth + 1) if inner else None
     return opened and _within(opened, bundle, bundle.members[found[0]].name)
 
 
 def _within(opened: Gathered, outer: Bundle, name: str) -> Gathered:
-    from dataclasses import replace
-
-    def closing() -> None:
-        opened.close()
-        outer.close()
-
     return replace(
-        opened,
+        _also_closing(opened, outer.close),
         why=f"{opened.why}; inside {name}",
         fingerprint=outer.fingerprint,
         segments=outer.segments,
         problems=(*outer.problems, *opened.problems),
-        closing=closing,
     )
+
+
+def _also_closing(opened: Gathered, other: Callable[[], None]) -> Gathered:
+    def closing() -> None:
+        opened.close()
+        other()
+
+    return replace(opened, closing=closing)
 
 
 def _is_archive(bundle: Bundle, index: int) -> bool:

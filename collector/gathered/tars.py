@@ -141,7 +141,7 @@ class TarBundle:
         data = self._inside.read_at(self._places[index] + offset, want)
         if len(data) < want:
             raise OSError(f"{member.name}: {want - len(data)} of the bytes from {offset} are not in the archive")
-        self.watch.saw(index, member.name, offset, data, member.stored)
+        self.watch.saw(index, offset, data, member.stored)
         return data
 
     def reopened(self) -> None:

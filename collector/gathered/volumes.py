@@ -107,10 +107,10 @@ def _handles(listings: Mapping[str, Listing], media: Strung, layout: Layout | No
     for number, (label, listing) in enumerate(listings.items(), 1):
         if label.startswith("vss:"):
             owner = _owner(live, label, number, listing)
-            yield VolumeHandle(owner, media, listing, snapshot=label, claims=listing.claims)
+            yield VolumeHandle(owner, media, listing, snapshot=label, claims=listing.claims, faults=listing.faults)
             continue
         live[label] = _volume(label, number, listing, layout)
-        yield VolumeHandle(live[label], media, listing, claims=listing.claims)
+        yield VolumeHandle(live[label], media, listing, claims=listing.claims, faults=listing.faults)
 
 
 def _volume(label: str, number: int, listing: Listing, layout: Layout | None) -> Volume:

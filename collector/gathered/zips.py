@@ -102,7 +102,7 @@ class ZipBundle:
         data = reader.read_at(offset, want)
         if len(data) < want:
             raise OSError(f"{member.name}: {want - len(data)} of the bytes from {offset} are not in the archive")
-        self.watch.saw(index, member.name, offset, data, member.stored)
+        self.watch.saw(index, offset, data, member.stored)
         return data
 
     def _reader_of(self, index: int) -> Reader | Forward:
@@ -123,8 +123,8 @@ class ZipBundle:
     def _start(self, index: int) -> int:
         if index not in self._starts:
             start, said = zi.data_at(self._reader, self._entries[index])
-            if said and said not in self.watch.faults:
-                self.watch.faults.append(said)
+            if said:
+                self.watch.blame(index, said)
             self._starts[index] = start
         return self._starts[index]
 
@@ -133,10 +133,7 @@ class ZipBundle:
         self._open.clear()
 
     def close(self) -> None:
-        """Release the file."""
-        close = getattr(self._reader, "close", None)
-        if close:
-            close()
+        """Nothing of its own is open."""
 
 
 def _kind(entry: zi.Entry, wrong: str) -> tuple[Kind, str]:
