@@ -78,9 +78,10 @@ def verify_image(image: Image, progress: Callable[[str, int, int], None] | None 
 
 def judge(image: Image, source: str, mode: str, full: FullPass | None = None) -> Verification:
     """The entry of a source from what the work has checked and, where it is over, from the full pass."""
-    hashes, remarks = beside(image.path)
+    hashes, beside_it = beside(image.path)
+    remarks = [*getattr(image.opened, "remarks", ()), *beside_it]
     lost = lost_ranges(image, full)
-    problems = [*image.problems, *_in_words(lost)]
+    problems = [*(p for p in image.problems if p not in remarks), *_in_words(lost)]
     damaged = bool(lost) or image.incomplete
     compared = [_compare(one, full) for one in _stored(image, hashes, full)]
     data = [c for c in compared if c.of == "data"]
@@ -108,7 +109,7 @@ def judge(image: Image, source: str, mode: str, full: FullPass | None = None) ->
         unreadable=sum(one.end - one.start for one in lost),
         files=full.files if full else (),
         problems=tuple(dict.fromkeys(problems))[:_MAX_PROBLEMS],
-        remarks=tuple(dict.fromkeys((*(image.ewf.remarks if image.ewf else ()), *remarks)))[:_MAX_PROBLEMS],
+        remarks=tuple(dict.fromkeys(remarks))[:_MAX_PROBLEMS],
     )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from shellcase import __version__
-from shellcase.commands import crosscheck, custody, handing, look, paper, sealing, verifying, work
+from shellcase.commands import crosscheck, custody, handing, look, paper, sealing, sources, verifying, work
 from shellcase.errors import OK, USAGE, Interrupted, ShellcaseError
 from shellcase.failures import of_the_system, say
 
@@ -53,6 +53,7 @@ app.command("parse")(work.parse_command)
 app.command("detect")(work.detect_command)
 app.command("report")(work.report_command)
 app.command("demo")(work.demo_command)
+app.command("verify-source")(sources.verify_source_command)
 app.command("keygen")(sealing.keygen_command)
 app.add_typer(sealing.app, name="seal")
 app.add_typer(custody.app, name="custody")

@@ -21,7 +21,7 @@ from collector.records import SourceRecord
 from collector.verify import judge, lost_ranges
 from shellcase.case import Case
 from shellcase.errors import INTEGRITY, OK
-from shellcase.sourcecheck import BAD, check_path, damage_path, read_check, read_checks
+from shellcase.sourcecheck import BAD, StoredHashes, check_path, damage_path, read_check, read_checks
 
 MODES = ("none", "fast", "full")
 _SHOWN = 0.5
@@ -142,9 +142,12 @@ class Watch:
         return Task(source, str(image.path.absolute()), image.size, image.fingerprint)
 
 
-def write_entry(case: Case, source: str, image: Image, mode: str, full: FullPass | None) -> None:
+def write_entry(
+    case: Case, source: str, image: Image, mode: str, full: FullPass | None, hashed_again: str = ""
+) -> None:
     """The verdict on a source, and where its damage lies."""
-    case.write_json(check_path(source), judge(image, source, mode, full))
+    entry = judge(image, source, mode, full)
+    case.write_json(check_path(source), msgspec.structs.replace(entry, hashed_again=hashed_again))
     lost = lost_ranges(image, full)
     if not lost:
         (case.data / damage_path(source)).unlink(missing_ok=True)
@@ -153,6 +156,36 @@ def write_entry(case: Case, source: str, image: Image, mode: str, full: FullPass
     known = msgspec.json.decode(record.read_bytes(), type=SourceRecord) if record.is_file() else None
     volumes = known.volumes if known else ()
     case.write_json(damage_path(source), localise(image, source, lost, case.items(), volumes))
+
+
+def hash_source(case: Case, image: Image, progress: Progress, *, again: bool) -> bool:
+    """The full pass over one source of a case, here and now; False when its verdict is known and `again` not asked.
+
+    A second pass is compared with the first. EvidenceError when the source is gone.
+    """
+    source, before = case.number("SRC", image.fingerprint), read_check(case, case.number("SRC", image.fingerprint))
+    folder, task = case.work / "verify", Task(source, str(image.path.absolute()), image.size, image.fingerprint)
+    known = before.mode == "full" and not before.pending
+    if known and not again:
+        return False
+
+    def tick(done: int) -> bool:
+        progress("verify", done, image.size)
+        return True
+
+    case.audit("verify", source=source, mode="again" if known else "full")
+    full = run_here(folder, task, tick)
+    write_entry(case, source, image, "full", full, _compared(before, full) if known else "")
+    check = read_check(case, source)
+    case.audit("verified", source=source, mode=check.mode, verdict=check.verdict, again=check.hashed_again)
+    forget(folder, source)
+    return True
+
+
+def _compared(before: StoredHashes, full: FullPass) -> str:
+    if before.sha256 == full.sha256:
+        return f"the same SHA-256 as before, {full.sha256}" if full.sha256 else "as before, no data hash"
+    return f"another SHA-256 than before, {before.sha256 or 'none'} then, {full.sha256 or 'none'} now"
 
 
 def code_of(case: Case) -> int:
