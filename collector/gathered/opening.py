@@ -40,14 +40,25 @@ def open_gathered(path: Path) -> Gathered | None:
         return None
     reader = FileReader(path)
     try:
-        bundle = _archive(reader, path, fingerprint_of(reader))
-        if bundle is None:
-            head = head_of(reader)
-            reader.close()
-            return _single(path, head)
-        return _opened(bundle, path, 0) or _nothing(bundle, path)
+        found = _archived(reader, path)
     except BaseException:
         reader.close()
+        raise
+    if found is not None:
+        return _also_closing(found, reader.close)
+    head = head_of(reader)
+    reader.close()
+    return _single(path, head)
+
+
+def _archived(reader: Reader, path: Path) -> Gathered | None:
+    bundle = _archive(reader, path)
+    if bundle is None:
+        return None
+    try:
+        return _opened(bundle, path, 0) or _nothing(bundle, path)
+    except BaseException:
+        bundle.close()
         raise
 
 
