@@ -121,8 +121,12 @@ class _Dissect:
 
     def read(self, offset: int, record: int, stream: str, extents: Extents | None) -> Iterator[bytes]:
         try:
-            found = self._volume(offset).mft.get(record).open(stream)
-            for at, length in extents if extents is not None else ((0, found.size),):
+            table = self._volume(offset).mft
+            if table is None:
+                raise Unanswered("dissect.ntfs finds no $MFT")
+            file = table.get(record)
+            found, size = file.open(stream), int(file.size(stream))
+            for at, length in extents if extents is not None else ((0, size),):
                 yield from _range(found, at, length)
         except (NtfsError, *READER_FAULTS) as error:
             raise Unanswered(f"dissect.ntfs: {type(error).__name__}: {error}") from error

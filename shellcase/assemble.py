@@ -22,8 +22,10 @@ from shellcase.ledger import Entry, alarms, read_ledger
 from shellcase.link import Chain
 from shellcase.logs import log_coverage, window
 from shellcase.model import Finding, Item, merge_ledgers
+from shellcase.paper.crosscheck import read_comparisons
 from shellcase.paper.custody import Entry as CustodyEntry
 from shellcase.paper.custody import read_custody
+from shellcase.paper.validation import summary as validation_summary
 from shellcase.result import (
     CitedItem,
     Coverage,
@@ -109,6 +111,8 @@ def assemble(case: Case) -> Result:
         logs=logs,
         cited=_cited(found.findings, items),
         custody=custody,
+        crosschecks=tuple(msgspec.structs.replace(c, items=()) for c in read_comparisons(case)),
+        validation=validation_summary(),
         not_collected=missing[:_MISSING_SHOWN],
         not_collected_count=len(missing),
         item_count=len(items),

@@ -8,6 +8,7 @@ from msgspec import Struct
 from shellcase.case import CaseMeta
 from shellcase.link import Chain
 from shellcase.model import Claim, Finding, HostFacts, Missing
+from shellcase.paper.crosscheck import Comparison
 from shellcase.paper.custody import Entry as CustodyEntry
 from shellcase.snapshots import Snapshot, VolumeHistory
 from shellcase.sourcecheck import Damage, StoredHashes
@@ -212,6 +213,8 @@ class Result(Struct, frozen=True, kw_only=True):
     logs: tuple[LogCover, ...]
     cited: tuple[CitedItem, ...]
     custody: tuple[CustodyEntry, ...] = ()
+    crosschecks: tuple[Comparison, ...] = ()
+    validation: str = ""
     not_collected: tuple[Missing, ...]
     not_collected_count: int
     item_count: int
