@@ -35,8 +35,8 @@ def open_media(path: Path) -> Opened:
         foreign = foreign_container(FilePart(fh))
     if is_ewf(head):
         ewf = EwfImage(path)
-        files, why = tuple(s.path for s in ewf.segments), "signature 'EVF' in the first bytes"
-        return Opened("E01", ewf, files, ewf, why=why, remarks=tuple(ewf.remarks))
+        segments, why = tuple(s.path for s in ewf.segments), "signature 'EVF' in the first bytes"
+        return Opened("E01", ewf, segments, ewf, why=why, remarks=tuple(ewf.remarks))
     if foreign:
         name, todo = foreign
         raise EvidenceError(f"This kind of file is not read: {name}", str(path), todo)
