@@ -15,7 +15,7 @@ import msgspec
 from shellcase.errors import IntegrityError, UsageError
 from shellcase.handout.opening import read_manifest
 from shellcase.seal.inventory import AUDIT, WORK_FOLDER, Progress, digests, survey
-from shellcase.seal.layout import CMS, MANIFEST, SEAL, SIGNATURE, STAMP, WORK, FileEntry, SealManifest
+from shellcase.seal.layout import ALLOWED, CMS, MANIFEST, SIGNATURE, STAMP, WORK, FileEntry, SealManifest
 from shellcase.seal.sealing import CERTIFICATE, WorkFiles
 
 _OBJECTS = "data/evidence/objects/"
@@ -37,9 +37,9 @@ class Parent:
 
         The list of work product, the leaves and the texts for people are not among them.
         """
-        names = (MANIFEST, SIGNATURE, CMS, STAMP, CERTIFICATE, f"{SEAL}/signers/allowed_signers")
+        names = (MANIFEST, SIGNATURE, CMS, STAMP, CERTIFICATE, ALLOWED)
         kept = {n: self.root / n for n in names if (self.root / n).is_file()}
-        return {f"parent/{n.removeprefix(f'{SEAL}/')}": path.read_bytes() for n, path in kept.items()}
+        return {f"parent/{path.name}": path.read_bytes() for path in kept.values()}
 
     def work_files(self) -> dict[str, FileEntry]:
         """The sealed work product by path; its list is a file of its own."""

@@ -115,7 +115,7 @@ class _Limited:
 
 def _mtime(item: Item) -> int | None:
     """The time of the last change that the file system recorded, in whole seconds since 1970."""
-    seconds = item.si_times.m // _HUNDRED_NS - _EPOCH if item.si_times else -1
+    seconds = item.si_times.ticks.m // _HUNDRED_NS - _EPOCH if item.si_times else -1
     return seconds if 0 <= seconds < _LATEST else None
 
 

@@ -87,8 +87,8 @@ def objects(seal: Opened) -> Check:
         if COLLECTED in seal.entries:
             tally.problem("the list of collected items is missing", COLLECTED)
         return tally.skipped("there is no list of collected items")
-    withheld, decoded, kept_back = _withheld(seal), dict[str, tuple[int, str] | str](), 0
-    for number, item in _items(seal, tally):
+    withheld, decoded, kept_back = withheld_numbers(seal), dict[str, tuple[int, str] | str](), 0
+    for number, item in collected_items(seal, tally):
         seal.items[item.item] = item.cls
         seal.artifacts.add(item.artifact_id)
         if item.object is None:
@@ -103,7 +103,8 @@ def objects(seal: Opened) -> Check:
     return tally.done(f"{len(seal.items)} items")
 
 
-def _items(seal: Opened, tally: Tally) -> Iterable[tuple[int, Item]]:
+def collected_items(seal: Opened, tally: Tally) -> Iterable[tuple[int, Item]]:
+    """Every readable line of collected.jsonl with its number; the others are problems of `tally`."""
     try:
         for number, line in enumerate(seal.bag.lines(COLLECTED), 1):
             try:
@@ -114,7 +115,7 @@ def _items(seal: Opened, tally: Tally) -> Iterable[tuple[int, Item]]:
         tally.problem("the list of collected items cannot be read", COLLECTED, found=error.strerror)
 
 
-def _withheld(seal: Opened) -> set[str]:
+def withheld_numbers(seal: Opened) -> set[str]:
     """Numbers of the items that a package says it leaves out."""
     text = (seal.bag.read(WITHHELD) or b"").decode("utf-8-sig", "replace")
     try:

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shellcase.seal.checks_base import Check, Opened, Tally
-from shellcase.seal.checks_case import FINDINGS, timeline_files
+from shellcase.seal.checks_case import FINDINGS, TIMELINE, collected_items, timeline_files, withheld_numbers
 
+_REDACTED = TIMELINE.replace("data/", "data/redacted/", 1)
 _RESULT = re.compile(r"data/reports/[^/]+/result\.json")
 
 
@@ -70,6 +71,8 @@ def citations(seal: Opened) -> Check:
         return tally.skipped("there are no findings and no report data here")
     if cited and not _strike_out(seal, tally, cited):
         return tally.skipped("there is no timeline here")
+    if kept_back := _withheld(seal, tally, cited):
+        tally.note(f"{kept_back} cited events come from items that were withheld from this package")
     for event, path in sorted(cited.items()):
         tally.problem("an event that is cited is not in the timeline", path, event, "no such event")
     if FINDINGS not in sources:
@@ -112,7 +115,8 @@ def _inside(seal: Opened, tally: Tally, path: str, result: _Result, known: set[s
 def _strike_out(seal: Opened, tally: Tally, cited: dict[str, str]) -> bool:
     """Remove the events that the timeline has; whether there is one."""
     files = timeline_files(seal)
-    for path in files:
+    redacted = sorted(p for p in seal.bag.files if p.startswith(_REDACTED) and p.endswith(".parquet"))
+    for path in (*files, *redacted):
         try:
             with pq.ParquetFile(seal.bag.root / path) as file:
                 for batch in file.iter_batches(batch_size=65_536, columns=["event_id"]):
@@ -120,4 +124,16 @@ def _strike_out(seal: Opened, tally: Tally, cited: dict[str, str]) -> bool:
                         cited.pop(event, None)
         except (pa.ArrowException, OSError, IndexError, UnicodeDecodeError) as error:
             tally.problem("this part of the timeline cannot be read", path, found=error)
-    return bool(files)
+    return bool(files or redacted)
+
+
+def _withheld(seal: Opened, tally: Tally, cited: dict[str, str]) -> int:
+    """Remove the events of items that a package leaves out; how many. An event's id begins with its artefact's."""
+    numbers = withheld_numbers(seal)
+    if not numbers or not cited:
+        return 0
+    artifacts = {item.artifact_id for _, item in collected_items(seal, tally) if item.item in numbers}
+    stay = [event for event in cited if event.partition("-")[0] in artifacts]
+    for event in stay:
+        del cited[event]
+    return len(stay)

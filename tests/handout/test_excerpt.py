@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from shellcase.errors import UsageError
 from shellcase.handout import excerpt as module
 from shellcase.handout.excerpt import DEFAULT_FIELDS, excerpt
 from tests.handout.cases import with_secrets
-from tests.seal.bags import sha256_of
+from tests.seal.bags import run, sha256_of
 
 WEB = "kind = 'iis.request' AND http_status = 200 AND url LIKE '%y.js%'"
 
@@ -59,6 +60,9 @@ def test_events_lead_to_the_sealed_root(sealed_ex01: Case, tmp_path: Path) -> No
         assert root_over(event, merkle["leaves"]) == merkle["root"]
         assert set(event["fields"]) <= {"ts", "src_ip"}
     assert b"y.js" not in out.read_bytes()
+    script = run(sys.executable, "-I", sealed_ex01.root / "seal" / "verify.py", "--excerpt", out)
+    assert script.returncode == 0, script.stdout.decode()
+    assert script.stdout.count(b"PROVEN") == count
     event = document["events"][0]
     event["fields"]["src_ip"]["value"] = "192.0.2.1"
     assert root_over(event, merkle["leaves"]) != merkle["root"]

@@ -6,8 +6,9 @@ import csv
 import io
 from pathlib import Path
 
-from shellcase.case.listing import COLUMNS, files_csv, filetime
-from shellcase.model import FileTimes
+from shellcase.case.listing import COLUMNS, files_csv
+from shellcase.model import FileTimes, StoredTimes
+from shellcase.zones import filetime_text
 from tests.handout.cases import MODIFIED, add, new_case
 
 
@@ -24,8 +25,8 @@ def test_every_recorded_fact_of_a_file_stands_in_its_row(tmp_path: Path) -> None
         mft_record=7,
         mft_seq=2,
         flags=("resident", "hidden"),
-        si_times=times,
-        fn_times=zero,
+        si_times=StoredTimes.of(times),
+        fn_times=StoredTimes.of(zero),
         read_errors=("one", "two"),
     )
     [row] = csv.DictReader(io.StringIO(files_csv([item]).decode("utf-8-sig"), newline=""))
@@ -43,6 +44,6 @@ def test_every_recorded_fact_of_a_file_stands_in_its_row(tmp_path: Path) -> None
 
 def test_times_at_the_ends_of_the_calendar() -> None:
     """What no calendar can write stays a number."""
-    assert filetime(2_650_467_743_999_999_999) == "9999-12-31T23:59:59.9999999Z"
-    assert filetime(2_650_467_744_000_000_000) == "2650467744000000000"
-    assert filetime(-1) == "-1"
+    assert filetime_text(2_650_467_743_999_999_999) == "9999-12-31T23:59:59.9999999Z"
+    assert filetime_text(2_650_467_744_000_000_000) == "2650467744000000000"
+    assert filetime_text(-1) == "-1"

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import sys
 import zipfile
 from pathlib import Path
 
@@ -19,8 +20,9 @@ from shellcase.handout.extract import extract
 from shellcase.handout.opening import open_to_hand_out
 from shellcase.handout.package import package
 from shellcase.seal.case import seal_case
+from shellcase.seal.checks import Options, check_seal
 from tests.handout.cases import SHELL, with_secrets
-from tests.seal.bags import LATER, NOW, PLAIN, assert_valid_bag, new_key, sha256_of
+from tests.seal.bags import LATER, NOW, PLAIN, assert_valid_bag, new_key, run, sha256_of
 
 COURT = Request(audience="court", edition="examiner")
 SENTINELS = {"examiner": b"EXAMINER-SENTINEL", "result": b"RESULT-SENTINEL", "work": b"WORK-PRODUCT-SENTINEL"}
@@ -45,6 +47,14 @@ def unpack(path: Path) -> Path:
         archive.extractall(folder)
     [bag] = folder.iterdir()
     return bag
+
+
+def assert_verified(bag: Path) -> None:
+    """Both verifiers find nothing that differs: ours, and the one in the seal with nothing but Python."""
+    outcome = check_seal(bag, Options())
+    assert outcome.exit_code == 0, [c for c in outcome.checks if c.problems]
+    script = run(sys.executable, "-I", bag / "seal" / "verify.py", bag)
+    assert script.returncode == 0, script.stdout.decode()
 
 
 def withheld(bag: Path) -> dict[str, dict[str, str]]:
@@ -109,6 +119,7 @@ def test_every_shared_file_is_the_sealed_one(sealed: tuple[Case, dict[str, bytes
     assert (bag / "seal/manifest.json.sig").is_file()
     parent = {f["path"]: f["sha256"] for f in json.loads((bag / "seal/parent/manifest.json").read_bytes())["files"]}
     shared = [f for f in manifest["files"] if f["path"] in parent]
+    assert_verified(bag)
     assert len(shared) > 10
     assert all(parent[f["path"]] == f["sha256"] for f in shared)
 
@@ -289,6 +300,7 @@ def test_ex01_without_its_secrets(sealed_ex01: Case, tmp_path: Path) -> None:
     content, bag = (tmp_path / "p.zip").read_bytes(), unpack(tmp_path / "p.zip")
     assert_complete(case, bag)
     assert_valid_bag(bag)
+    assert_verified(bag)
     told, items = withheld(bag), {i.item: i for i in case.items()}
     names = {items[n].path.rpartition("\\")[2] for n in told}
     assert {"SAM", "SYSTEM", "lsass.dmp", "ConsoleHost_history.txt", "$MFT"} <= names
