@@ -17,7 +17,7 @@ from collector.runs import StreamInfo, extents_of, pieces, read_range
 from collector.survey import VolumeTree
 from collector.tree import Entry
 from collector.writer import CaseWriter, Stored
-from shellcase.model import Item
+from shellcase.model import Item, StoredTimes
 
 _HOLES = 16 << 20
 _MAX_ERRORS = 64
@@ -108,8 +108,8 @@ def take(
         reparse=identity.reparse_text(file) if file.reparse else "",
         sd_sha256=sd_sha256,
         flags=identity.flags(file, stream),
-        si_times=file.si,
-        fn_times=name.times if name else None,
+        si_times=StoredTimes.of(file.si),
+        fn_times=StoredTimes.of(name.times if name else None),
         times_from=file.times_from,
         container_time=file.container_time,
         md5=kept.stored.md5,

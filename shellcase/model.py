@@ -20,6 +20,7 @@ from shellcase.records import Finding as Finding
 from shellcase.records import Item as Item
 from shellcase.records import Missing as Missing
 from shellcase.records import OutcomeKind as OutcomeKind
+from shellcase.records import StoredTimes as StoredTimes
 from shellcase.records import Weight as Weight
 from shellcase.zones import Zone
 

@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from shellcase.zones import filetime_text, filetime_ticks
+
 OutcomeKind = Literal["taken", "missing", "empty", "failed", "excluded", "too_large"]
 
 
@@ -16,6 +18,25 @@ class FileTimes(Struct, frozen=True):
     m: int
     c: int
     a: int
+
+
+class StoredTimes(Struct, frozen=True):
+    """The same four as text: ISO 8601, UTC, seven digits; empty when never set. JSON readers round large integers."""
+
+    b: str
+    m: str
+    c: str
+    a: str
+
+    @classmethod
+    def of(cls, times: FileTimes | None) -> StoredTimes | None:
+        """From raw FILETIMEs."""
+        return cls(*(filetime_text(t) for t in (times.b, times.m, times.c, times.a))) if times else None
+
+    @property
+    def ticks(self) -> FileTimes:
+        """The raw FILETIMEs again."""
+        return FileTimes(*(filetime_ticks(t) for t in (self.b, self.m, self.c, self.a)))
 
 
 class Item(Struct, frozen=True, kw_only=True):
@@ -43,8 +64,8 @@ class Item(Struct, frozen=True, kw_only=True):
     reparse: str = ""  # what kind, and where a link leads
     sd_sha256: str = ""  # of the security descriptor
     flags: tuple[str, ...] = ()
-    si_times: FileTimes | None = None
-    fn_times: FileTimes | None = None
+    si_times: StoredTimes | None = None
+    fn_times: StoredTimes | None = None
     times_from: str = ""  # of files in a collection: `$MFT`, or the log of the tool that copied them
     container_time: int | None = None  # FILETIME of an archive's entry or a copy on disk: no time of the machine
     md5: str

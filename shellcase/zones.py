@@ -132,6 +132,25 @@ def iso(ns: int, resolution_ns: int = 100) -> str:
     return text + (f".{ns % 10**9:09d}"[: digits + 1] if digits else "") + "Z"
 
 
+_TICKS_TO_1970 = 116_444_736_000_000_000
+_LATEST = 2_650_467_744_000_000_000  # the year 10000, which no calendar here can write
+
+
+def filetime_text(ticks: int) -> str:
+    """A FILETIME as ISO 8601 with its seven digits; empty when never set, the bare number when no calendar has it."""
+    if not ticks:
+        return ""
+    return iso((ticks - _TICKS_TO_1970) * 100) if 0 < ticks < _LATEST else str(ticks)
+
+
+def filetime_ticks(text: str) -> int:
+    """The FILETIME that `filetime_text` wrote."""
+    if not text.endswith("Z"):
+        return int(text or 0)
+    whole = datetime.fromisoformat(f"{text[:19]}+00:00") - datetime(1601, 1, 1, tzinfo=UTC)
+    return (whole.days * 86_400 + whole.seconds) * 10**7 + int(text[20:27])
+
+
 def local(ns: int, zone: Zone | None) -> str:
     """The same instant on the machine's wall clock, `2021-03-03 07:49:42 +01:00`; empty without a zone."""
     if zone is None:

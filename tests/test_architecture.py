@@ -53,7 +53,10 @@ def allowed(module: str) -> tuple[str, ...]:
     """The prefixes that a module may import of ours."""
     room = module.split(".", maxsplit=1)[0]
     if module in MODEL:
-        return ("shellcase.records", "shellcase.zones") if module == "shellcase.model" else ()
+        return {
+            "shellcase.model": ("shellcase.records", "shellcase.zones"),
+            "shellcase.records": ("shellcase.zones",),
+        }.get(module, ())
     if room == "parsers":
         return ("parsers", *MODEL)
     if room == "collector":

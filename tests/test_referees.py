@@ -182,7 +182,8 @@ def test_times_are_those_of_sleuth_kit(live: dict[str, Item], sectors: dict[str,
     wrong = []
     for path, item in live.items():
         assert item.si_times is not None, path
-        a, m, c, b = (item.si_times.a, item.si_times.m, item.si_times.c, item.si_times.b)
+        times = item.si_times.ticks
+        a, m, c, b = (times.a, times.m, times.c, times.b)
         if tuple(t // 10**7 - FILETIME_1970 for t in (a, m, c, b)) != printed[path]:
             wrong.append(path)
     assert wrong == []

@@ -7,11 +7,8 @@ import io
 from collections.abc import Iterable
 
 from shellcase.clean import cell
-from shellcase.model import FileTimes, Item
-from shellcase.zones import iso
+from shellcase.model import Item, StoredTimes
 
-_TICKS_TO_1970, _NS = 116_444_736_000_000_000, 100
-_LATEST = 2_650_467_744_000_000_000  # the year 10000, which no calendar here can write
 _SI, _FN = (
     ("si_born", "si_modified", "si_changed", "si_accessed"),
     ("fn_born", "fn_modified", "fn_changed", "fn_accessed"),
@@ -45,12 +42,5 @@ def _row(i: Item) -> tuple[str, ...]:
     return (*where, *what, *more, *_times(i.si_times), *_times(i.fn_times), "; ".join(i.read_errors))
 
 
-def _times(times: FileTimes | None) -> tuple[str, ...]:
-    return ("",) * 4 if times is None else tuple(filetime(t) for t in (times.b, times.m, times.c, times.a))
-
-
-def filetime(ticks: int) -> str:
-    """A FILETIME as ISO 8601 with its seven digits; empty when never set, the bare number when no calendar has it."""
-    if not ticks:
-        return ""
-    return iso((ticks - _TICKS_TO_1970) * _NS) if 0 < ticks < _LATEST else str(ticks)
+def _times(times: StoredTimes | None) -> tuple[str, ...]:
+    return ("",) * 4 if times is None else (times.b, times.m, times.c, times.a)

@@ -40,7 +40,7 @@ def test_a_page_is_taken_with_its_exact_bytes_and_times(case: MemoryCase, disk: 
     entry = disk.entries["C", r"\inetpub\wwwroot\a.aspx"]
     assert (item.mft_record, item.mft_seq) == (entry.record, entry.sequence)
     assert item.fn_times is not None
-    assert item.fn_times.b == (BORN + SECOND) // 100 + _FILETIME_1970
+    assert item.fn_times.ticks.b == (BORN + SECOND) // 100 + _FILETIME_1970
     assert (item.cls, item.definitions) == ("script", ("WebRoots",))
 
 

@@ -6,8 +6,10 @@ import struct
 from datetime import datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from shellcase.zones import Zone, iso, local, parse_tzi
+from shellcase.zones import Zone, filetime_text, filetime_ticks, iso, local, parse_tzi
 
 W_EUROPE = (
     struct.pack("<3i", -60, 0, -60)
@@ -84,3 +86,9 @@ def test_a_short_tzi_is_named() -> None:
 def test_seven_digits_survive() -> None:
     """The 100 ns digit of a FILETIME is printed."""
     assert iso(1614754182_123456700) == "2021-03-03T06:49:42.1234567Z"
+
+
+@given(st.integers(min_value=-(2**63), max_value=2**64 - 1))
+def test_a_filetime_survives_its_text(ticks: int) -> None:
+    """Also the ones that no calendar can write."""
+    assert filetime_ticks(filetime_text(ticks)) == ticks
