@@ -162,7 +162,9 @@ def _look(seal: Opened, entry: FileEntry) -> FileEntry | tuple[str, ...]:
         eaten = ": possibly removed by an antivirus" if entry.path.endswith(".cart") else ""
         return f"a listed file is missing{eaten}", entry.path, f"{entry.size} bytes, SHA-256 {entry.sha256}", "nothing"
     if size != entry.size:
-        return "a file has another size", entry.path, f"{entry.size} bytes", f"{size} bytes"
+        grew = size > entry.size and seal.bag.starts_with(entry)
+        what = "a file grew since it was sealed; its sealed part is as it was" if grew else "a file has another size"
+        return what, entry.path, f"{entry.size} bytes", f"{size} bytes"
     found = seal.bag.hashes(entry.path)
     if isinstance(found, OSError):
         return "a file cannot be read", entry.path, f"SHA-256 {entry.sha256}", found.strerror or str(found)

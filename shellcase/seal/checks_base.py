@@ -139,6 +139,18 @@ class Bag:
         except OSError:
             return None
 
+    def starts_with(self, entry: FileEntry) -> bool:
+        """Whether the first bytes of a file that grew are those that were listed."""
+        left, digest = entry.size, hashlib.sha256()
+        try:
+            with self.open(entry.path) as fh:
+                while left > 0 and (block := fh.read(min(left, _BLOCK))):
+                    digest.update(block)
+                    left -= len(block)
+        except OSError:
+            return False
+        return digest.hexdigest() == entry.sha256
+
     def lines(self, path: str) -> Iterator[bytes]:
         """Lines with their ends, in bounded memory: one of more than 16 MiB comes in pieces. OSError as it comes."""
         with self.open(path) as fh:

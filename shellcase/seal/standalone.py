@@ -245,6 +245,21 @@ class Folder:
         md5, sha1, sha256_ = (one.hexdigest() for one in digests)
         return (size, md5, sha1, sha256_)
 
+    def sha256_of_start(self, path: str, left: int) -> str:
+        """Of the first bytes of a file, in hexadecimal; empty when it cannot be read."""
+        digest = hashlib.sha256()
+        try:
+            with self.open(path) as fh:
+                while left > 0:
+                    block = fh.read(min(left, 1 << 20))
+                    if not block:
+                        break
+                    digest.update(block)
+                    left -= len(block)
+        except OSError:
+            return ""
+        return digest.hexdigest()
+
     def sha256(self, path: str) -> str | None:
         """Of a file, None when it is missing or cannot be read."""
         found = self.digests(path) if path in self.files else None
@@ -654,7 +669,9 @@ def compare_file(answers: Answers, folder: Folder, entry: Entry, digests: Digest
         eaten = ": possibly removed by an antivirus" if path.endswith(".cart") else ""
         answers.problem(5, "a listed file is missing" + eaten, path, said, "nothing")
     elif size != entry["size"]:
-        answers.problem(5, "a file has another size", path, said, f"{size} bytes")
+        grew = size > entry["size"] and folder.sha256_of_start(path, entry["size"]) == entry["sha256"]
+        what = "a file grew since it was sealed; its sealed part is as it was" if grew else "a file has another size"
+        answers.problem(5, what, path, said, f"{size} bytes")
     elif digests is None:
         answers.problem(5, "a file cannot be read", path, said)
     elif digests[3] != entry["sha256"]:
