@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 
 from collector.blocks import Hole, Joined
@@ -16,7 +15,7 @@ from collector.nearby import Files, leads_away
 from collector.runs import Reader
 
 _NUMBERED = re.compile(r"(?P<stem>.+\.)(?P<number>\d{2,5})")
-_LETTERED = re.compile(r"(?P<stem>.*?)(?P<number>[a-z]{2,3})")
+_LETTERED = tuple(re.compile(rf"(?P<stem>.*)(?P<number>[a-z]{{{count}}})") for count in (3, 2))
 _LATEST_FIRST = 99
 _MOST_MISSING = 100_000
 Part = tuple[int, Path]
@@ -24,7 +23,7 @@ Part = tuple[int, Path]
 
 def parts_of(path: Path) -> list[Part]:
     """(Number, file) of the set a file belongs to, in order; only the file itself when it is no part of a set."""
-    for pattern, count in ((_NUMBERED, int), (_LETTERED, _letters)):
+    for pattern in (_NUMBERED, *_LETTERED):
         found = pattern.fullmatch(path.name)
         if found is None:
             continue
@@ -32,9 +31,9 @@ def parts_of(path: Path) -> list[Part]:
         for other in sorted(path.parent.iterdir()):
             same = pattern.fullmatch(other.name)
             if same and _fits(same, found) and other.is_file() and not leads_away(other):
-                parts.append((count(same["number"]), other))
+                parts.append((int(same["number"]) if pattern is _NUMBERED else _letters(same["number"]), other))
         parts.sort()
-        if _is_set(parts, pattern is _LETTERED):
+        if _is_set(parts, lettered=pattern is not _NUMBERED):
             return parts
     return [(0, path)]
 
@@ -50,7 +49,7 @@ def _letters(text: str) -> int:
     return number
 
 
-def _is_set(parts: Sequence[Part], lettered: bool) -> bool:
+def _is_set(parts: Sequence[Part], *, lettered: bool) -> bool:
     """Letters must start at aa, ab; numbers low enough to be counted from 0 or 1, and all but the last of one size."""
     if len(parts) < 2:
         return False
@@ -78,11 +77,6 @@ def join(files: Files, parts: Sequence[Part]) -> tuple[Reader, list[str]]:
             problems.append(f"split image is not complete: part {path.name} is {usual - file.size} bytes too short")
             readers.append(Hole(usual - file.size, f"they lie in a part that is too short: {path.name}"))
     return Joined(readers), problems
-
-
-def numbers_in_order(parts: Sequence[Part]) -> bool:
-    """Whether no number is left out between the parts."""
-    return all(b - a == 1 for (a, _p), (b, _q) in pairwise(parts))
 
 
 def _name(like: Path, number: int) -> str:
