@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from itertools import chain
 
 from collector.media import try_read
 from collector.ntfs import is_ntfs
@@ -16,6 +17,8 @@ from collector.runs import Reader
 _SECTOR = 512
 _MIB = 1 << 20
 _LEGACY = 63 * _SECTOR
+_SEARCHED = 1 << 44
+"""Bytes; a size field may say anything, and every MiB is looked at."""
 
 
 class WithBoot:
@@ -42,7 +45,7 @@ def mended(volume: Reader) -> Reader | None:
 def volumes_by_boot_sector(media: Reader) -> Iterator[tuple[int, int]]:
     """(offset, size) of the NTFS volumes that begin where partitions do; what lies inside one of them is skipped."""
     end = 0
-    for offset in (_LEGACY, *range(_MIB, media.size, _MIB)):
+    for offset in chain((_LEGACY,), range(_MIB, min(media.size, _SEARCHED), _MIB)):
         boot = try_read(media, offset, _SECTOR) if offset >= end else b""
         if is_ntfs(boot):
             size = (struct.unpack_from("<Q", boot, 40)[0] + 1) * struct.unpack_from("<H", boot, 11)[0]

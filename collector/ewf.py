@@ -62,7 +62,7 @@ class EwfImage:
         told = [s.volume for s in self.segments if s.volume and s.volume.size]
         best = next((v for v in told if v.sound), told[0] if told else None)
         if best:
-            return best
+            return best.fitted(sum(len(g.table.entries) for s in self.segments for g in s.groups))
         raise EvidenceError(
             "The E01 image has no readable volume section, so nothing can be decoded"
             + "".join(f"; {p}" for p in self.problems[:3]),

@@ -95,7 +95,7 @@ def _walk(fh: BinaryIO, chain: Chain) -> None:
 
 def at(fh: BinaryIO, offset: int, length: int) -> bytes:
     """Bytes of a file; none where the offset cannot be."""
-    if not 0 <= offset < 1 << 62:
+    if not 0 <= offset < fh.seek(0, 2):
         return b""
     fh.seek(offset)
     return fh.read(length)

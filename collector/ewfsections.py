@@ -10,7 +10,7 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from collector.ewfchain import HEAD, Section, at, walk
 from collector.ewftables import Group, Table, grouped, read_table
@@ -48,6 +48,13 @@ class VolumeInfo(Struct, frozen=True):
         """Media bytes."""
         by_sectors = self.sector_count * self.bytes_per_sector
         return by_sectors or self.chunk_count * self.sectors_per_chunk * self.bytes_per_sector
+
+    def fitted(self, held: int) -> VolumeInfo:
+        """The geometry; where it is unsound and at odds with itself and the tables' count of chunks, by that count."""
+        by_sectors = -(-self.sector_count // self.sectors_per_chunk)
+        if self.sound or not held or by_sectors == held:
+            return self
+        return structs.replace(self, sector_count=held * self.sectors_per_chunk)
 
     def same_set(self, other: VolumeInfo) -> bool:
         """Whether two segments describe one medium; unsound copies prove nothing."""
