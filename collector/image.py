@@ -26,6 +26,11 @@ from collector.snapshots import snapshots_of
 from shellcase.errors import EvidenceError, UsageError
 from shellcase.model import Volume
 
+_KEYS_WANTED = "Give its recovery key with --recovery-key, or a keychain file with --keychain."
+_OTHER_SYSTEM = (
+    "Only NTFS volumes are read: check that this is the right image, and that it holds the whole disk."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Image:
@@ -193,7 +198,7 @@ def _nothing_readable(
     seen = "; ".join(f"volume at byte {h.volume.offset}: {h.why}" for h in handles if h.why) or "no partition"
     damage = f" The container is damaged: {'; '.join(ewf.problems[:3])}." if ewf and ewf.problems else ""
     bitlocker = any(h.volume.fs == BITLOCKER for h in handles)
-    todo = "Give its recovery key with --recovery-key, or a keychain file with --keychain." if bitlocker else ADVICE
+    todo = _KEYS_WANTED if bitlocker else _OTHER_SYSTEM if any(h.volume.fs for h in handles) else ADVICE
     return EvidenceError(
         f"No NTFS volume can be read from the {kind} image of {media.size} bytes ({seen}).{damage}", str(path), todo
     )

@@ -1,13 +1,11 @@
-"""Looking into images and cases: summaries, and one event with the very bytes it came from."""
+"""Looking into cases: a summary, and one event with the very bytes it came from."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
-from collector.image import open_source
 from shellcase.assemble import read_findings
 from shellcase.case import Case, open_object
 from shellcase.clean import plain
@@ -19,28 +17,7 @@ from shellcase.timeline import Timeline
 _SHOWN = 4096
 
 
-def image_summary(path: Path) -> dict[str, str]:
-    """What an image is: container, size, volumes; nothing is written."""
-    with closing(open_source(path)) as image:
-        facts = {
-            "source": str(path),
-            "container": image.container,
-            "segments": str(len(image.segments)),
-            "media_bytes": str(image.size),
-            "fingerprint": image.fingerprint,
-            "partition_table": image.scheme,
-        }
-        for handle in image.volumes:
-            v = handle.volume
-            facts[f"volume_{v.number}"] = (
-                f"{v.fs} at byte {v.offset}, {v.size} bytes, label {v.label!r}, serial {v.serial} {handle.why}".strip()
-            )
-        for number, problem in enumerate(image.problems, 1):
-            facts[f"problem_{number}"] = problem
-    return facts
-
-
-def case_summary(case: Case) -> dict[str, str]:
+def case_summary(case: Case) -> dict[str, str | int]:
     """What a case holds, in the order in which people ask."""
     findings = read_findings(case).findings
     ledger = read_ledger(case)
@@ -50,11 +27,11 @@ def case_summary(case: Case) -> dict[str, str]:
         "case": str(case.root),
         "case_number": case.meta.case_number,
         "source_check": in_one_line(read_checks(case)),
-        "artefacts": str(sum(1 for _ in case.items())),
-        "not_collected": str(sum(1 for _ in case.not_collected())),
-        "records_found": str(sum(e.ledger.found for e in ledger)),
-        "records_read": str(sum(e.ledger.parsed for e in ledger)),
-        "events": str(sum(e.events for e in ledger)),
+        "artefacts": sum(1 for _ in case.items()),
+        "not_collected": sum(1 for _ in case.not_collected()),
+        "records_found": sum(e.ledger.found for e in ledger),
+        "records_read": sum(e.ledger.parsed for e in ledger),
+        "events": sum(e.events for e in ledger),
         "findings": f"{len(findings)} ({', '.join(f'{n} {c}' for c, n in counts.items())})",
         "analysis_digest": case.analysis_digest(),
         "report": str(report) if report.exists() else "not yet written",

@@ -6,30 +6,35 @@ import json
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
+from collector.encrypted import Keys
 from shellcase import tell
 from shellcase.case import Case
 from shellcase.clean import plain
-from shellcase.errors import OK
-from shellcase.options import AsJson, CaseArg, EventArg
+from shellcase.commands.sourceinfo import in_lines, source_facts
+from shellcase.options import AsJson, CaseArg, EventArg, Keychain, RecoveryKey
 from shellcase.output import period, print_lines, write_events
-from shellcase.show import case_summary, describe_event, image_summary
+from shellcase.show import case_summary, describe_event
 
 
 def info_command(
     target: Annotated[Path, typer.Argument(metavar="SOURCE|CASE", help="An image or a case folder.")],
+    recovery_key: RecoveryKey = None,
+    keychain: Keychain = None,
     as_json: AsJson = False,
 ) -> int:
-    """What an image is, or what a case holds."""
-    is_case = (target / "data" / "case.json").exists()
-    summary = case_summary(Case.look(target)) if is_case else image_summary(target)
-    if as_json:
-        typer.echo(json.dumps(summary, indent=1, sort_keys=True))
+    """What a source is, by which loader and why; or what a case holds."""
+    if (target / "data" / "case.json").exists():
+        summary = case_summary(Case.look(target))
+        rows, data = [(k.replace("_", " "), str(v)) for k, v in summary.items()], json.dumps(summary, sort_keys=True)
     else:
-        for key, value in summary.items():
-            typer.echo(f"{key.replace('_', ' '):>18}  {plain(str(value), 300)}")
-    return OK
+        facts = source_facts(target, Keys(tuple(recovery_key or ()), keychain))
+        rows, data = list(in_lines(facts)), msgspec.json.encode(facts).decode()
+    if as_json:
+        return print_lines([json.dumps(json.loads(data), indent=1)])
+    return print_lines(f"{key:>18}  {plain(value, 1000)}" for key, value in rows)
 
 
 def timeline_command(
