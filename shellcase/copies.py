@@ -39,11 +39,15 @@ def counted(item: Item) -> bool:
     return item.state == "live" or (of_shadow(item.state) and "+" not in item.state)
 
 
-def ranks(source: str, snapshots: Iterable[SnapshotInfo]) -> dict[tuple[str, str], tuple[str, int]]:
-    """(source, state) → how good a place it is, least first: live, then shadow copies, the newest first."""
+Rank = tuple[int, str, int]
+"""How good a place is, least first: length and text of the source's number, then the place in the source."""
+
+
+def ranks(source: str, snapshots: Iterable[SnapshotInfo]) -> dict[tuple[str, str], Rank]:
+    """(source, state) → its rank: live, then shadow copies, the newest first."""
     newest = sorted(snapshots, key=lambda s: (-s.created, s.snapshot))
     states = ["live", *(SHADOW + s.snapshot for s in newest)]
-    return {(source, state): (source, n) for n, state in enumerate(states)}
+    return {(source, state): (len(source), source, n) for n, state in enumerate(states)}
 
 
 _Bytes = tuple[str, str | None, str, tuple[tuple[str, str], ...]]
@@ -53,7 +57,7 @@ _Bytes = tuple[str, str | None, str, tuple[tuple[str, str], ...]]
 class Repeats:
     """Artefacts by their bytes, for one parser: which of them are the same as a better one."""
 
-    rank: Mapping[tuple[str, str], tuple[str, int]]
+    rank: Mapping[tuple[str, str], Rank]
     pairs: list[tuple[Item, Item]] = field(default_factory=list)
     """What was left out, with the item that is parsed in its stead."""
     _first: dict[_Bytes, Item] = field(default_factory=dict)
@@ -77,8 +81,8 @@ class Repeats:
                 self.pairs.append((item, known))
         return kept
 
-    def _rank(self, item: Item) -> tuple[str, int]:
-        return self.rank.get((item.source, item.state), (item.source, len(self.rank)))
+    def _rank(self, item: Item) -> Rank:
+        return self.rank.get((item.source, item.state), (len(item.source), item.source, len(self.rank)))
 
 
 def entry_of(item: Item, known: Item, parser: str, version: int) -> Entry:
@@ -154,7 +158,7 @@ GROUP BY event_id"""
 
 
 def linking(
-    own: str, items: Iterable[Item], rank: Mapping[tuple[str, str], tuple[str, int]], earlier: Sequence[Path]
+    own: str, items: Iterable[Item], rank: Mapping[tuple[str, str], Rank], earlier: Sequence[Path]
 ) -> Linking | None:
     """The places of a source's artefacts; None where nothing can be a copy: one source without shadow copies."""
     known = list(items)
@@ -170,7 +174,7 @@ def linking(
     return Linking(pa.Table.from_arrays(columns, names=list(names)), tuple(earlier))
 
 
-def _place(item: Item, rank: Mapping[tuple[str, str], tuple[str, int]]) -> tuple[str, int]:
+def _place(item: Item, rank: Mapping[tuple[str, str], Rank]) -> Rank:
     state = item.state.partition("+")[0]
     return rank.get((item.source, state), rank[item.source, "live"])
 

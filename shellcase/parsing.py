@@ -22,7 +22,7 @@ from collector.records import SourceRecord
 from parsers import load
 from shellcase import shards
 from shellcase.case import Case, open_object
-from shellcase.copies import Repeats, counted, entry_of, linking, of_shadow, ranks
+from shellcase.copies import Rank, Repeats, counted, entry_of, linking, of_shadow, ranks
 from shellcase.ledger import Entry
 from shellcase.model import (
     HostFacts,
@@ -60,7 +60,7 @@ class Scope:
 
     own: str
     items: tuple[Item, ...]
-    rank: Mapping[tuple[str, str], tuple[str, int]]
+    rank: Mapping[tuple[str, str], Rank]
     earlier: tuple[Path, ...]
 
     def companions(self) -> Callable[[Parser, Item], dict[str, Item]]:
@@ -79,7 +79,8 @@ def scope_of(case: Case, source_id: str) -> Scope:
     paths = sorted((case.evidence / "sources").glob("SRC-*.json"))
     records = [msgspec.json.decode(p.read_bytes(), type=SourceRecord) for p in paths]
     hosts = [r.host for r in records if r.source == source_id]
-    near = [r for r in records if r.source < source_id and any(same_machine(r.host, h) for h in hosts)]
+    before = [r for r in records if (len(r.source), r.source) < (len(source_id), source_id)]
+    near = [r for r in before if any(same_machine(r.host, h) for h in hosts)]
     inside = {r.source: r for r in [*near, *(r for r in records if r.source == source_id)]}
     rank = {k: v for r in inside.values() for k, v in ranks(r.source, r.snapshots).items()}
     parquet = (p for r in near for p in folder_of(case, r.source).glob("*.parquet"))

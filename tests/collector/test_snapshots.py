@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from hashlib import sha256
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from fixtures.plan import Create
 from shellcase.zones import iso
 from tests.collector.conftest import BORN, SECOND, plan
 from tests.collector.fakes import MemoryCase
-from tests.tools import need, need_disk_builder
+from tests.tools import need, need_disk_builder, need_root_and_fuse
 
 OLD, NEW = "vss:600f0b69-5bdf-11e3-9d6c-005056c00008", "vss:600f0b6d-5bdf-11e3-9d6c-005056c00008"
 
@@ -98,6 +99,32 @@ def test_identifiers_and_times_are_those_of_vshadowinfo(sample: Path, image: Ima
         text = iso((info.created - 116_444_736_000_000_000) * 100)
         assert text.startswith("2013-12-03T06:")
         assert f"Dec 03, 2013 {text[11:-1]}00 UTC" in said
+
+
+def test_sleuth_kit_reads_the_same_bytes_of_every_file_through_vshadowmount(
+    sample: Path, image: Image, tmp_path: Path
+) -> None:
+    """Another reader of NTFS over Debian's build of the library: every file of both copies, by its number."""
+    need("vshadowmount", "icat", "qemu-img", "umount")
+    need_root_and_fuse()
+    raw, mount = tmp_path / "volume.raw", tmp_path / "mount"
+    mount.mkdir()
+    subprocess.run(["qemu-img", "convert", "-O", "raw", str(sample), str(raw)], check=True)
+    subprocess.run(["vshadowmount", str(raw), str(mount)], check=True, capture_output=True)
+    try:
+        for number, handle in enumerate(image.volumes[1:], 1):
+            assert handle.fs
+            for entry in handle.fs.tree(frozenset()).files:
+                file = handle.fs.file(entry.record)
+                stream = file.stream("") if file else None
+                if stream is None or stream.size > 1 << 24:
+                    continue
+                command = ["icat", str(mount / f"vss{number}"), f"{entry.record}-128"]
+                theirs = subprocess.run(command, check=True, capture_output=True).stdout
+                ours = handle.fs.read(stream, stream.size)
+                assert sha256(ours).digest() == sha256(theirs).digest(), entry.name
+    finally:
+        subprocess.run(["umount", str(mount)], check=True)
 
 
 class Patched:
