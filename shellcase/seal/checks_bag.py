@@ -14,9 +14,10 @@ import msgspec
 from shellcase.errors import UsageError
 from shellcase.seal import bag
 from shellcase.seal.canonical import canonical
-from shellcase.seal.checks_base import Check, Opened, Tally
-from shellcase.seal.layout import BAG_FILES, MANIFEST, WORK, FileEntry
+from shellcase.seal.checks_base import LARGEST, Check, Opened, Tally
+from shellcase.seal.layout import BAG_FILES, LEAVES, MANIFEST, WORK, FileEntry
 from shellcase.seal.sealing import WorkFiles
+from shellcase.seal.tree import HEADER, RECORD
 
 _PLAIN = re.compile(r"[A-Za-z0-9_=-](?:[A-Za-z0-9._=-]*[A-Za-z0-9_=-])?")
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3]|conin\$|conout\$)", re.I)
@@ -165,7 +166,7 @@ def _look(seal: Opened, entry: FileEntry) -> FileEntry | tuple[str, ...]:
         grew = size > entry.size and seal.bag.starts_with(entry)
         what = "a file grew since it was sealed; its sealed part is as it was" if grew else "a file has another size"
         return what, entry.path, f"{entry.size} bytes", f"{size} bytes"
-    found = seal.bag.hashes(entry.path)
+    found = seal.bag.hashes(entry.path, entry.size)
     if isinstance(found, OSError):
         return "a file cannot be read", entry.path, f"SHA-256 {entry.sha256}", found.strerror or str(found)
     return found
@@ -213,8 +214,11 @@ def _tag_files(tally: Tally, seal: Opened) -> None:
 
 
 def _digest(seal: Opened, path: str) -> str:
-    found = seal.bag.hashes(path)
-    return found.sha256 if isinstance(found, FileEntry) else "missing"
+    leaves = seal.manifest.merkle.leaves if path == LEAVES and seal.manifest and seal.manifest.merkle else 0
+    found = seal.bag.hashes(path, max(LARGEST, HEADER + leaves * RECORD))
+    if isinstance(found, FileEntry):
+        return found.sha256
+    return "missing" if path not in seal.bag.files else found.strerror or str(found)
 
 
 def _named_work(seal: Opened) -> str:

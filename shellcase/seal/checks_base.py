@@ -6,6 +6,7 @@ walked once without following anything; afterwards only plain files that the wal
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -24,7 +25,7 @@ Progress = Callable[[str, int, int], None]
 
 _KEPT = 1000
 _REPARSE_POINT = 0x400
-_LARGEST = 1 << 30
+LARGEST = 1 << 30
 _LINE, _BLOCK = 16 << 20, 1 << 20
 
 
@@ -131,11 +132,11 @@ class Bag:
 
     def read(self, path: str) -> bytes | None:
         """A whole file of up to 1 GiB; None when it is missing, larger or cannot be read."""
-        if self.files.get(path, _LARGEST + 1) > _LARGEST:
+        if self.files.get(path, LARGEST + 1) > LARGEST:
             return None
         try:
             with self.open(path) as fh:
-                return fh.read(_LARGEST)
+                return fh.read(LARGEST)
         except OSError:
             return None
 
@@ -157,8 +158,10 @@ class Bag:
             while line := fh.readline(_LINE):
                 yield line
 
-    def hashes(self, path: str) -> FileEntry | OSError:
-        """Size and digests of a file, or why it could not be read."""
+    def hashes(self, path: str, limit: int = LARGEST) -> FileEntry | OSError:
+        """Size and digests of a file, or why it was not read. `limit`: how large it may be, for holes are cheap."""
+        if self.files.get(path, 0) > limit:
+            return OSError(errno.EFBIG, "larger than it may be, and not read")
         try:
             with self.open(path) as fh:
                 made = Hashes()

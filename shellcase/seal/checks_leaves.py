@@ -16,7 +16,7 @@ from shellcase.seal.checks_base import Check, Opened, Tally
 from shellcase.seal.checks_case import timeline_files
 from shellcase.seal.layout import LEAVES, MANIFEST, MerkleRoot
 from shellcase.seal.merkle import EMPTY_LEAF, SALT_KEY, write_leaves
-from shellcase.seal.tree import HASH, ID_WIDTH, Growing, Leaves, record, write_sorted
+from shellcase.seal.tree import HASH, ID_WIDTH, Growing, Leaves, head, record, write_sorted
 
 SCHEME = "shellcase.merkle/1"
 
@@ -46,8 +46,8 @@ def leaves(seal: Opened) -> Check:
 
 
 def _own_root(tally: Tally, seal: Opened, stored: Leaves, named: MerkleRoot) -> None:
-    found = hashlib.sha256()
-    for block in seal.bag.lines(LEAVES):
+    found = hashlib.sha256(head(len(stored)))
+    for block in stored.records():
         found.update(block)
     if found.hexdigest() != named.leaves_sha256:
         tally.problem("the file of leaves was changed", LEAVES, named.leaves_sha256, found.hexdigest())

@@ -165,6 +165,7 @@ class Folder:
         self.root = root
         self.files: dict[str, int] = {}
         self.odd: list[tuple[str, str]] = []
+        self.limits: dict[str, int] = {}  # how large a file may be to be read: holes are cheap, reading them is not
         waiting = [""]
         while waiting:
             below = waiting.pop()
@@ -230,7 +231,9 @@ class Folder:
                 line = fh.readline(LINE)
 
     def digests(self, path: str) -> Digests | None:
-        """(size, MD5, SHA-1, SHA-256) of a file, None when it cannot be read."""
+        """(size, MD5, SHA-1, SHA-256) of a file, None when it cannot be read or is larger than it may be."""
+        if self.files.get(path, 0) > self.limits.get(path, LARGEST):
+            return None
         digests, size = [hasher(name) for name in ("md5", "sha1", "sha256")], 0
         try:
             with self.open(path) as fh:
@@ -261,7 +264,7 @@ class Folder:
         return digest.hexdigest()
 
     def sha256(self, path: str) -> str | None:
-        """Of a file, None when it is missing or cannot be read."""
+        """Of a file, None when it is missing, larger than it may be, or cannot be read."""
         found = self.digests(path) if path in self.files else None
         return found and found[3]
 
@@ -1218,6 +1221,8 @@ def check_folder(root: str, wanted: str | None) -> Answers:
     check_page(answers, folder, raw)
     work, tags = check_paths(answers, folder, manifest)
     entries = {entry["path"]: entry for entry in [*manifest["files"], *(work or [])]}
+    folder.limits = {path: entry["size"] for path, entry in entries.items()}
+    folder.limits[LEAVES] = max(LARGEST, 32 + 80 * int((manifest.get("merkle") or {}).get("leaves", 0)))
     digests = check_files(answers, folder, entries, work, tags)
     check_unlisted(answers, folder, entries, work, tags)
     check_audit(answers, folder, manifest, entries)

@@ -23,6 +23,7 @@ from shellcase.errors import IntegrityError
 MAGIC, VERSION, ID_WIDTH, HASH = b"shellcase.leaves", 1, 48, 32
 RECORD = ID_WIDTH + HASH
 _HEADER = struct.Struct(">16sIIQ")
+HEADER = _HEADER.size
 _RUN = 400_000
 _KEPT = 1024
 _READ = 4096
@@ -132,6 +133,11 @@ def record(event_id: bytes, leaf: bytes) -> bytes:
     return event_id.ljust(ID_WIDTH, b"\0") + leaf
 
 
+def head(count: int) -> bytes:
+    """The header of so many leaves."""
+    return _HEADER.pack(MAGIC, VERSION, ID_WIDTH, count)
+
+
 def write_sorted(records: Iterable[bytes], target: Path) -> tuple[bytes, int, str]:
     """Write leaves.bin from records in any order, in bounded memory: (root, number of leaves, SHA-256 of the file)."""
     with tempfile.TemporaryDirectory(prefix="leaves-", dir=target.parent) as folder, ExitStack() as stack:
@@ -139,9 +145,8 @@ def write_sorted(records: Iterable[bytes], target: Path) -> tuple[bytes, int, st
         count = sum(_size(fh) for fh in runs) // RECORD
         growing, digest = Growing(), hashlib.sha256()
         with target.open("wb") as out:
-            head = _HEADER.pack(MAGIC, VERSION, ID_WIDTH, count)
-            out.write(head)
-            digest.update(head)
+            out.write(head(count))
+            digest.update(head(count))
             for one in heapq.merge(*(_records(fh) for fh in runs)):
                 out.write(one)
                 digest.update(one)
@@ -236,10 +241,10 @@ class Leaves(Sequence[bytes]):
 
 def _header(fh: BinaryIO, path: Path) -> int:
     size = _size(fh)
-    head = fh.read(_HEADER.size)
-    if len(head) < _HEADER.size:
+    raw = fh.read(_HEADER.size)
+    if len(raw) < _HEADER.size:
         raise IntegrityError("the file of leaves has no whole header", str(path), "restore it from a copy")
-    magic, version, width, count = _HEADER.unpack(head)
+    magic, version, width, count = _HEADER.unpack(raw)
     if (magic, version, width) != (MAGIC, VERSION, ID_WIDTH) or size != _HEADER.size + count * RECORD:
         raise IntegrityError("the file of leaves is damaged or of another version", str(path), "restore it from a copy")
     return int(count)
