@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from shellcase.clean import cell
 from shellcase.model import Item, StoredTimes
+from shellcase.zones import filetime_text
 
 _SI, _FN = (
     ("si_born", "si_modified", "si_changed", "si_accessed"),
@@ -19,7 +20,7 @@ COLUMNS = (
     *("parent_record", "valid_data", "hardlinks", "reparse", "sd_sha256"),
     *_SI,
     *_FN,
-    "read_errors",
+    *("times_from", "container_time", "read_errors"),
 )
 
 
@@ -39,7 +40,8 @@ def _row(i: Item) -> tuple[str, ...]:
     what = (str(i.size), allocated, i.stored_as, i.object or "", i.sha256, i.sha1, i.md5, record, " ".join(i.flags))
     valid = "" if i.valid_data is None else str(i.valid_data)
     more = (i.parent_ref, valid, "; ".join(i.hardlinks), i.reparse, i.sd_sha256)
-    return (*where, *what, *more, *_times(i.si_times), *_times(i.fn_times), "; ".join(i.read_errors))
+    last = (i.times_from, filetime_text(i.container_time or 0), "; ".join(i.read_errors))
+    return (*where, *what, *more, *_times(i.si_times), *_times(i.fn_times), *last)
 
 
 def _times(times: StoredTimes | None) -> tuple[str, ...]:

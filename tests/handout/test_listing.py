@@ -27,6 +27,7 @@ def test_every_recorded_fact_of_a_file_stands_in_its_row(tmp_path: Path) -> None
         flags=("resident", "hidden"),
         si_times=StoredTimes.of(times),
         fn_times=StoredTimes.of(zero),
+        container_time=MODIFIED,
         read_errors=("one", "two"),
     )
     [row] = csv.DictReader(io.StringIO(files_csv([item]).decode("utf-8-sig"), newline=""))
@@ -39,6 +40,7 @@ def test_every_recorded_fact_of_a_file_stands_in_its_row(tmp_path: Path) -> None
     assert (row["sha256"], row["sha1"], row["md5"]) == (item.sha256, item.sha1, item.md5)
     assert row["path"] == "C:\\=1+1|\\u{202E}.aspx"
     assert row["stream"] == "'-s"
+    assert row["container_time"] == row["si_modified"]
     assert row["read_errors"] == "one; two"
 
 

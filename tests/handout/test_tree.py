@@ -17,7 +17,7 @@ from shellcase.case import Case
 from shellcase.errors import IntegrityError, UsageError
 from shellcase.handout.plan import Choice
 from shellcase.handout.tree import write_folder, write_tar
-from shellcase.model import FileTimes
+from shellcase.model import FileTimes, StoredTimes
 from tests.handout.cases import MODIFIED, SHELL, add, finished, new_case, with_secrets
 
 EVERYTHING = Choice(secrets="a test", malware=True)
@@ -173,7 +173,7 @@ def test_sparse_streams(tmp_path: Path) -> None:
 def test_times_are_the_evidences(tmp_path: Path) -> None:
     """The last change that the file system recorded, in folder and tar."""
     case = new_case(tmp_path / "case")
-    add(case, r"C:\a.log", b"x", "log", si_times=FileTimes(1, MODIFIED, 1, 1))
+    add(case, r"C:\a.log", b"x", "log", si_times=StoredTimes.of(FileTimes(1, MODIFIED, 1, 1)))
     finished(case)
     write_folder(case, tmp_path / "tree", Choice())
     [tar, *_] = write_tar(case, tmp_path / "t.tar", Choice())
