@@ -26,10 +26,9 @@ from collector.snapshots import snapshots_of
 from shellcase.errors import EvidenceError, UsageError
 from shellcase.model import Volume
 
+_LARGEST = 1 << 50
 _KEYS_WANTED = "Give its recovery key with --recovery-key, or a keychain file with --keychain."
-_OTHER_SYSTEM = (
-    "Only NTFS volumes are read: check that this is the right image, and that it holds the whole disk."
-)
+_OTHER_SYSTEM = "Only NTFS volumes are read: check that this is the right image, and that it holds the whole disk."
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +98,8 @@ def _read_volumes(path: Path, opened: Opened, keys: Keys) -> Image:
     kind, media, ewf = opened.kind, opened.media, opened.ewf
     if not media.size:
         raise EvidenceError("The image holds no media", str(path), ADVICE)
+    if media.size > _LARGEST:
+        raise EvidenceError(f"The image claims to hold {media.size} bytes, more than any disk", str(path), ADVICE)
     scheme, signature, parts, problems = partitions(media)
     fingerprint = fingerprint_of(media, end_of(media, parts))
     handles = tuple(_handle(media, n, part, path, keys) for n, part in enumerate(parts, 1))
