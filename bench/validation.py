@@ -23,7 +23,7 @@ from shellcase.assemble import read_findings
 from shellcase.case import Case
 from shellcase.ledger import read_ledger
 from shellcase.model import Issue, Job, Ledger, Parser, merge_ledgers
-from shellcase.paper.validation import FILE, ParserCount, TestSet, Validation
+from shellcase.paper.validation import FILE, DataSet, ParserCount, Validation
 from tests.conftest import EX01, EX02, ROOT, make_case
 from tests.parsers.stub import FileSource, corpora
 from tests.truth import missed, read_truth, unexplained
@@ -50,7 +50,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def own(case: Case, image: Path) -> TestSet:
+def own(case: Case, image: Path) -> DataSet:
     """One of our servers: records by parser, facts missed, findings that are no fact."""
     truth = read_truth(image.with_name(f"{image.stem}.truth.json"))
     lost, false = missed(case, truth), unexplained(case, truth)
@@ -59,7 +59,7 @@ def own(case: Case, image: Path) -> TestSet:
     for entry in read_ledger(case):
         by_parser[entry.parser].append(entry.ledger)
         failures[entry.parser].update(i.what for i in entry.issues if i.grade == "lost")
-    return TestSet(
+    return DataSet(
         name=image.stem,
         sha256=_sha256(image),
         origin="fixture of this project, built with ntfs-3g on a real file system",
@@ -88,7 +88,7 @@ def _parser_of(path: Path) -> Parser | None:
     return next((p for p in load() if p.recognises(head, f"C:\\{path.name}")), None)
 
 
-def others(manifest: Iterable[dict[str, str]]) -> list[TestSet]:
+def others(manifest: Iterable[dict[str, str]]) -> list[DataSet]:
     """Files of other projects, one set for each kind: how many records others counted, and how many we read."""
     by_kind: dict[str, list[dict[str, str]]] = defaultdict(list)
     for row in manifest:
@@ -97,7 +97,7 @@ def others(manifest: Iterable[dict[str, str]]) -> list[TestSet]:
     return [_others(kind, rows) for kind, rows in sorted(by_kind.items())]
 
 
-def _others(kind: str, rows: list[dict[str, str]]) -> TestSet:
+def _others(kind: str, rows: list[dict[str, str]]) -> DataSet:
     parts: dict[str, list[Ledger]] = defaultdict(list)
     failures: dict[str, Counter[str]] = defaultdict(Counter)
     outcome: Counter[str] = Counter()
@@ -113,7 +113,7 @@ def _others(kind: str, rows: list[dict[str, str]]) -> TestSet:
         failures[parser.name].update(s.what for s in said if isinstance(s, Issue) and s.grade == "lost")
         outcome[_compared(ledger, int(json.loads(row["expectation"])[_COUNTS[kind]]))] += 1
     listing = "".join(f"{r['sha256']}  {r['path']}\n" for r in sorted(rows, key=lambda r: r["path"]))
-    return TestSet(
+    return DataSet(
         name=kind,
         sha256=hashlib.sha256(listing.encode()).hexdigest(),
         origin="; ".join(sorted({r["source"].replace(*_WORDING) for r in rows})),

@@ -22,7 +22,7 @@ class ParserCount(Struct, frozen=True, kw_only=True):
     failures: dict[str, int] = {}
 
 
-class TestSet(Struct, frozen=True, kw_only=True):
+class DataSet(Struct, frozen=True, kw_only=True):
     """One set of test data, what it was held against, and how it came out."""
 
     name: str
@@ -39,9 +39,9 @@ class Validation(Struct, frozen=True, kw_only=True):
 
     schema: str = "shellcase.validation/1"
     version: str
-    own_fixtures: tuple[TestSet, ...]
-    others_data: tuple[TestSet, ...]
-    unseen_data: tuple[TestSet, ...]
+    own_fixtures: tuple[DataSet, ...]
+    others_data: tuple[DataSet, ...]
+    unseen_data: tuple[DataSet, ...]
     limits: tuple[str, ...]
 
 

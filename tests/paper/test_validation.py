@@ -9,7 +9,7 @@ import pytest
 from shellcase import __version__
 from shellcase.case import Case
 from shellcase.ledger import read_ledger
-from shellcase.paper.validation import TestSet, read_validation, summary
+from shellcase.paper.validation import DataSet, read_validation, summary
 from tests.conftest import EX01, EX02
 
 _AGAIN = "measure anew: python -m bench.validation"
@@ -27,7 +27,7 @@ def test_the_tables_are_of_this_version() -> None:
 def test_the_counts_of_our_servers_are_those_of_now(server: str, request: pytest.FixtureRequest) -> None:
     """A parser that reads more or less than it did must not go out with the old table."""
     case: Case = request.getfixturevalue(server)
-    shipped: TestSet = next(s for s in read_validation().own_fixtures if s.name == server.upper())
+    shipped: DataSet = next(s for s in read_validation().own_fixtures if s.name == server.upper())
     now: dict[str, tuple[int, int, int]] = {}
     for entry in read_ledger(case):
         old, ledger = now.get(entry.parser, (0, 0, 0)), entry.ledger
