@@ -131,7 +131,7 @@ class _Collection:
             self.skip(entry)
         done, total = 0, sum(w.size for w in self.wanted)
         for one in self.wanted:
-            self._target(one.target)
+            self._target(one.target, one.file)
             done += one.size
             self._report("collect", done, total)
         for volume in self._disk.volumes:
@@ -144,8 +144,8 @@ class _Collection:
         self._outcomes[entry.outcome] += 1
         self._case.missing(entry)
 
-    def _target(self, target: Target) -> None:
-        file = target.volume.fs.file(target.entry.record)
+    def _target(self, target: Target, file: FileRecord | None) -> None:
+        file = file or target.volume.fs.file(target.entry.record)
         for wanted, definitions in sorted(target.wanted.items()):
             refuse = self._refuser(target, tuple(definitions))
             if file is None:

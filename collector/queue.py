@@ -13,6 +13,9 @@ from collector.resolve import Target
 from collector.runs import StreamInfo
 from collector.take import streams_of
 
+_KEPT = 20_000
+"""Files whose record is kept until they are taken; the others are read twice, so that memory stays bounded."""
+
 
 class Wanted(Struct, frozen=True, kw_only=True):
     """One file to take. `order`: tier, volume, shadow copy, first cluster, path; `size` in allocated bytes to copy."""
@@ -21,6 +24,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     definition: str
     size: int
     target: Target
+    file: FileRecord | None = None
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -50,10 +54,11 @@ class Preflight(Struct, frozen=True, kw_only=True):
 def queue(targets: Sequence[Target], catalogue: Catalogue, judge: Judge) -> list[Wanted]:
     """Tier by tier, inside a tier in the order of the disk. Records are read in the order of $MFT."""
     by_record = sorted(targets, key=lambda t: (t.volume.volume.number, t.volume.snapshot, t.entry.record, t.path))
-    return sorted((_wanted(t, catalogue, judge) for t in by_record), key=lambda w: w.order)
+    found = (_wanted(t, catalogue, judge, keep=n < _KEPT) for n, t in enumerate(by_record))
+    return sorted(found, key=lambda w: w.order)
 
 
-def _wanted(target: Target, catalogue: Catalogue, judge: Judge) -> Wanted:
+def _wanted(target: Target, catalogue: Catalogue, judge: Judge, *, keep: bool) -> Wanted:
     file = target.volume.fs.file(target.entry.record)
     names = [n for names in target.wanted.values() for n in names]
     found = list(_streams(target, file)) if file else []
@@ -65,6 +70,7 @@ def _wanted(target: Target, catalogue: Catalogue, judge: Judge) -> Wanted:
         definition=names[0],
         size=size,
         target=target,
+        file=file if keep else None,
     )
 
 

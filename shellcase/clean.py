@@ -20,6 +20,7 @@ _BREAKS = re.compile("\r\n|[\r\n\v\f\x85\u2028\u2029]")
 _FORMULA = frozenset("=+-@\t\r\n＝＋－＠|")  # a leading | starts DDE in some spreadsheets
 _SURROGATE = re.compile("[\ud800-\udfff]")
 CELL_LIMIT = 32_000
+_HARMLESS = re.compile("[A-Za-z0-9][ -~]{0,999}")  # most cells: printable, and no formula begins like this
 
 
 def plain(text: str, limit: int = 400) -> str:
@@ -30,6 +31,8 @@ def plain(text: str, limit: int = 400) -> str:
 
 def cell(text: str) -> str:
     """One CSV cell that no spreadsheet reads as a formula. A lone `-` (an empty IIS field) is left alone."""
+    if not text or _HARMLESS.fullmatch(text):
+        return text
     lines = _BREAKS.split(text[: CELL_LIMIT + 1])
     if text != "-" and any(_starts_formula(line) for line in lines):
         return "'" + plain("\\n".join(lines), CELL_LIMIT - 1)

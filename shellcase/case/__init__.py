@@ -12,7 +12,8 @@ examiner's machine live only in audit.jsonl, custody.jsonl and work/runs.
 """
 
 from shellcase.case.description import CaseMeta
+from shellcase.case.digests import StoredObject
 from shellcase.case.folder import Case
-from shellcase.case.objects import ObjectSource, StoredObject, open_object
+from shellcase.case.reading import ObjectSource, open_object
 
 __all__ = ["Case", "CaseMeta", "ObjectSource", "StoredObject", "open_object"]

@@ -12,10 +12,11 @@ from pathlib import Path
 import msgspec
 
 from shellcase.case.description import CaseMeta, read_meta
+from shellcase.case.digests import StoredObject
 from shellcase.case.environment import command_line, environment
 from shellcase.case.journal import Audit, Journal, Numbers
 from shellcase.case.listing import files_csv
-from shellcase.case.objects import ObjectStore, StoredObject, hash_only
+from shellcase.case.objects import ObjectStore
 from shellcase.errors import IntegrityError, UsageError
 from shellcase.model import Item, Missing
 
@@ -142,7 +143,7 @@ class Case:
 
     def hash_only(self, chunks: Iterable[bytes]) -> StoredObject:
         """Digests of an artefact that stays in the source."""
-        return hash_only(chunks)
+        return self._store.hash_only(chunks)
 
     def known(self, artifact_id: str) -> Item | None:
         """The item, if an earlier run collected it and its object still holds the same bytes, which are read again."""
@@ -220,6 +221,7 @@ class Case:
 
     def write_bytes(self, name: str, content: bytes) -> Path:
         """A file below data/, written under another name and renamed."""
+        self._numbers.sync()
         path = self.data / name
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(path.name + ".part")

@@ -113,7 +113,7 @@ class Numbers:
         if writing:
             self._journal.mend()
         self._given: dict[tuple[str, str], str] = {}
-        self._unsynced = False
+        self._waiting: list[Number] = []
         self._count: dict[str, int] = {}
         for line in self._journal.lines():
             known = msgspec.json.decode(line, type=Number)
@@ -126,12 +126,11 @@ class Numbers:
             self._count[kind] = self._count.get(kind, 0) + 1
             number = f"{kind}-{self._count[kind]:0{_WIDTH[kind]}d}"
             self._given[kind, key] = number
-            self._journal.append(Number(kind, key, number), durable=False)
-            self._unsynced = True
+            self._waiting.append(Number(kind, key, number))
         return self._given[kind, key]
 
     def sync(self) -> None:
         """Wait until the disk has every number; before a line is written that uses one."""
-        if self._unsynced:
-            self._journal.append(durable=True)
-            self._unsynced = False
+        if self._waiting:
+            self._journal.append(*self._waiting)
+            self._waiting.clear()

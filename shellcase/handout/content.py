@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from shellcase.case import open_object
-from shellcase.case.objects import SparseReader
+from shellcase.case.reading import SparseReader
 from shellcase.errors import IntegrityError, UsageError
 from shellcase.model import Item
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from shellcase.case.journal import Audit, AuditLine, Journal, encode_line
-from shellcase.case.objects import hash_only
+from shellcase.case.digests import hash_only
 from shellcase.errors import IntegrityError
 from shellcase.seal.inventory import AUDIT
 from shellcase.seal.layout import AuditHead, FileEntry

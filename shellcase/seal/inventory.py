@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from shellcase.case.objects import hash_only
+from shellcase.case.digests import hash_only
 from shellcase.clean import plain
 from shellcase.errors import IntegrityError, UsageError
 from shellcase.seal.layout import BAG_FILES, SEAL, FileEntry

@@ -20,6 +20,7 @@ from shellcase.zones import Zone, parse_tzi
 def an_item(case: Case, content: bytes, cls: str = "log", path: str = r"C:\a.log", **more: object) -> Item:
     """Store some bytes and record them."""
     stored = case.put([content], cls)
+    case.flush()
     artifact = hashlib.sha256(path.encode()).hexdigest()[:16]
     item = Item(
         item=case.item_number(artifact),
@@ -48,6 +49,7 @@ def test_bytes_come_back_as_they_were(case: Case) -> None:
     for cls, path in (("log", r"C:\a.log"), ("script", r"C:\a.aspx")):
         content = b'<%@ Page Language="C#" %> ' + cls.encode()
         item = an_item(case, content, cls, path)
+        case.flush()
         with open_object(case.evidence, item) as fh:
             assert fh.read() == content
         assert item.sha256 == hashlib.sha256(content).hexdigest()

@@ -31,6 +31,7 @@ def test_what_lies_in_disguise_is_still_read(
     """A dump of lsass under the name of a picture in a web root is what an intruder would fetch by a browser."""
     case = Case.create(tmp_path / "case", CaseMeta())
     stored = case.put([content], "other")
+    case.flush()
     item = Item(
         item="ITEM-000001",
         source="SRC-01",

@@ -32,6 +32,7 @@ def add(case: Case, path: str, content: bytes, cls: str = "other", **more: objec
     """Put a file into the case; `path` begins with the volume, such as `C:`."""
     volume, _, below = path.partition("\\")
     stored = case.put([content], cls)
+    case.flush()
     key = repr((path, more.get("stream"), more.get("state"), more.get("source"), more.get("mft_record")))
     artifact = hashlib.sha256(key.encode("utf-8", "backslashreplace")).hexdigest()[:16]
     item = Item(

@@ -37,6 +37,7 @@ Manifest = dict[str, Any]
 def item(case: Case, number: int, cls: str, content: bytes) -> Item:
     """Store some bytes and record them as collected."""
     stored = case.put([content], cls)
+    case.flush()
     artifact = f"{number:016x}"
     made = Item(
         item=case.item_number(artifact),
