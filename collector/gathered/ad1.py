@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from dissect.evidence.ad1.ad1 import AD1
 
@@ -56,17 +56,22 @@ class Ad1Bundle:
         self.segments, self.fingerprint = _segments(path), fingerprint
         self.problems: list[str] = []
         self.watch = Watch()
-        self._image = self._opened(path)
-        stream = self._image.stream
-        self._bytes = StreamMedia(stream, self._image.size) if stream else None
         self._found: list[_Found] = []
         self._chunks: tuple[int, list[int]] = (-1, [])
         self._last: tuple[int, int, bytes] = (-1, -1, b"")
-        self.members: Sequence[Member] = list(self._walk())
+        self._files = [p.open("rb") for p in self.segments]
+        try:
+            self._image = self._opened(path)
+            stream = self._image.stream
+            self._bytes = StreamMedia(stream, self._image.size) if stream else None
+            self.members: Sequence[Member] = list(self._walk())
+        except BaseException:
+            self.close()
+            raise
 
     def _opened(self, path: Path) -> AD1:
         try:
-            image = AD1(cast("list[BinaryIO]", list(self.segments)))
+            image = AD1(list[BinaryIO](self._files))
             locked = image.is_locked()
             count = 0 if locked else image.segment(0).count
         except READER_FAULTS as error:
@@ -153,13 +158,18 @@ class Ad1Bundle:
         return FileTimes(*values) if any(values) else None
 
     def read_at(self, index: int, offset: int, length: int) -> bytes:
-        """Bytes of a file; OSError where they cannot be had."""
+        """Bytes of a file, fewer where a chunk behind them is damaged; OSError where none can be had."""
         member, size = self.members[index], self._chunk_size()
         out = bytearray()
         want = min(length, member.stored - offset)
         while len(out) < want:
             number, skip = divmod(offset + len(out), size)
-            piece = self._chunk(index, number)[skip : skip + want - len(out)]
+            try:
+                piece = self._chunk(index, number)[skip : skip + want - len(out)]
+            except OSError:
+                if out:
+                    break
+                raise
             if not piece:
                 raise OSError(f"{member.name}: chunk {number} ends early")
             out += piece
@@ -202,8 +212,8 @@ class Ad1Bundle:
 
     def close(self) -> None:
         """Release the files."""
-        for segment in self._image._segments.values():
-            segment.fh.close()
+        for file in self._files:
+            file.close()
 
 
 def _segments(path: Path) -> tuple[Path, ...]:

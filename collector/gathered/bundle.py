@@ -66,7 +66,7 @@ class Bundle(Protocol):
     fingerprint: str
 
     def read_at(self, index: int, offset: int, length: int) -> bytes:
-        """Stored bytes of a member, all of them; OSError where they cannot be had."""
+        """Stored bytes of a member, fewer where the rest cannot be had; OSError where none can."""
         ...
 
     def reopened(self) -> None:

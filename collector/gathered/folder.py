@@ -97,12 +97,12 @@ class FolderBundle:
         return hashlib.sha256(data).hexdigest()
 
     def read_at(self, index: int, offset: int, length: int) -> bytes:
-        """Bytes of a file; OSError where it has vanished, become shorter or cannot be read."""
+        """Bytes of a file, fewer where it has become shorter; OSError where it has vanished or cannot be read."""
         member = self.members[index]
         want = min(length, member.stored - offset)
         data = self._read(index, offset, want)
-        if len(data) < want:
-            raise OSError(f"the file has become shorter since it was listed, by at least {want - len(data)} bytes")
+        if want and not data:
+            raise OSError("the file has become shorter since it was listed")
         self.watch.saw(index, offset, data, member.stored)
         return data
 

@@ -39,20 +39,28 @@ class Strung:
         self.size = at
 
     def read_at(self, offset: int, length: int) -> bytes:
-        """Bytes from `offset`; fewer only at the end. OSError where a member cannot give its own."""
+        """Bytes from `offset`; fewer at the end and where a member cannot give all. OSError where it gives none."""
         out, end = bytearray(), min(offset + length, self.size)
         while offset + len(out) < end:
             at = offset + len(out)
             index = bisect_right(self.starts, at) - 1
             until = self.starts[index + 1] if index + 1 < len(self.starts) else self.size
-            out += self._member(index, at - self.starts[index], min(end, until) - at)
+            length = min(end, until) - at
+            out += self._member(index, at - self.starts[index], length, first=not out)
+            if len(out) < at - offset + length:
+                break
         return bytes(out)
 
-    def _member(self, index: int, offset: int, length: int) -> bytes:
+    def _member(self, index: int, offset: int, length: int, *, first: bool) -> bytes:
         want = min(max(self._bundle.members[index].stored - offset, 0), length)
-        with self._lock:
-            data = self._bundle.read_at(index, offset, want) if want else b""
-        return data.ljust(length, b"\0")
+        try:
+            with self._lock:
+                data = self._bundle.read_at(index, offset, want) if want else b""
+        except OSError:
+            if first:
+                raise
+            return b""
+        return data.ljust(length, b"\0") if len(data) == want else data
 
 
 class Filed(Struct, frozen=True, kw_only=True):

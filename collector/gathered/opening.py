@@ -35,7 +35,7 @@ def open_gathered(path: Path) -> Gathered | None:
     folder of disk images, or of several collections.
     """
     if path.is_dir():
-        return _opened(FolderBundle(path), path, 0)
+        return _kept(FolderBundle(path), path)
     if not path.is_file() or not path.stat().st_size:
         return None
     reader = FileReader(path)
@@ -55,11 +55,18 @@ def _archived(reader: Reader, path: Path) -> Gathered | None:
     bundle = _archive(reader, path)
     if bundle is None:
         return None
+    return _kept(bundle, path) or _nothing(bundle, path)
+
+
+def _kept(bundle: Bundle, path: Path) -> Gathered | None:
+    """The collection in a container, which is closed again where there is none."""
+    found = None
     try:
-        return _opened(bundle, path, 0) or _nothing(bundle, path)
-    except BaseException:
-        bundle.close()
-        raise
+        found = _opened(bundle, path, 0)
+    finally:
+        if found is None:
+            bundle.close()
+    return found
 
 
 def _archive(reader: Reader, path: Path) -> Bundle | None:
@@ -78,7 +85,7 @@ def _single(path: Path, head: bytes) -> Gathered | None:
     image = is_ewf(head) or head.startswith(_IMAGE_MARKS) or head[510:512] == b"\x55\xaa"
     if image or not claims(head, path.name, path.stat().st_size):
         return None
-    return _opened(FolderBundle(path), path, 0)
+    return _kept(FolderBundle(path), path)
 
 
 def _opened(bundle: Bundle, path: Path, depth: int) -> Gathered | None:

@@ -135,12 +135,12 @@ class TarBundle:
         return (-1, "") if left >= info.size or info.issparse() else (left, f"{info.size - left} bytes are cut off")
 
     def read_at(self, index: int, offset: int, length: int) -> bytes:
-        """Bytes of an entry; OSError where they cannot be had."""
+        """Bytes of an entry, fewer where the rest is not there; OSError where none are."""
         member = self.members[index]
         want = min(length, member.stored - offset)
         data = self._inside.read_at(self._places[index] + offset, want)
-        if len(data) < want:
-            raise OSError(f"{member.name}: {want - len(data)} of the bytes from {offset} are not in the archive")
+        if want and not data:
+            raise OSError(f"{member.name}: the bytes from {offset} are not in the archive")
         self.watch.saw(index, offset, data, member.stored)
         return data
 

@@ -148,7 +148,7 @@ class Forward:
         self._window = b""
 
     def read_at(self, offset: int, length: int) -> bytes:
-        """Unpacked bytes; fewer only at the end of the data."""
+        """Unpacked bytes; fewer at the end of the data, or where they break off behind."""
         out = bytearray()
         if offset < self._out - len(self._window):
             self._rewind(offset)
@@ -158,7 +158,12 @@ class Forward:
             if skip < len(self._window):
                 out += self._window[skip : skip + length - len(out)]
                 continue
-            self._window = self._step()
+            try:
+                self._window = self._step()
+            except OSError:
+                if out:
+                    break
+                raise
             if not self._window:
                 break
         return bytes(out)

@@ -26,8 +26,12 @@ class Sorted:
         self.placed: dict[int, Spot] = {}
         self.loose: dict[int, tuple[str, ...]] = {}
         self.others: list[int] = []
+        wholes = {f"{m.name}.idx" for m in bundle.members}
         for index, member in enumerate(bundle.members):
             if not member.parts or member.kind == "folder":
+                continue
+            if layout and member.name in wholes:
+                self.others.append(index)
                 continue
             spot = layout.place(member.parts) if layout else None
             if spot:

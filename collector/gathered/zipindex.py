@@ -9,7 +9,6 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 from msgspec import Struct, structs
 
@@ -105,7 +104,7 @@ def _listed(reader: Reader, at: int, size: int, count: int) -> Iterator[Entry]:
         if len(raw) - pos < _CENTRAL.size or raw[pos : pos + 4] != CENTRAL:
             return
         f = _CENTRAL.unpack_from(raw, pos)
-        flags, method, clock, day, crc, packed, big = f[3:10]
+        flags, method, _clock, _day, crc, packed, big = f[3:10]
         names, extras, notes, _disk, _in, mode, local = f[10:17]
         pos += _CENTRAL.size
         extra = raw[pos + names : pos + names + extras]
@@ -118,7 +117,7 @@ def _listed(reader: Reader, at: int, size: int, count: int) -> Iterator[Entry]:
             packed=packed,
             size=big,
             at=local + first,
-            written=_written(extra, day, clock),
+            written=_written(extra),
             mode=mode >> 16,
         )
         pos += names + extras + notes
@@ -147,25 +146,14 @@ def _fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
         at += 4 + length
 
 
-def _written(extra: bytes, day: int, clock: int) -> int | None:
-    """The entry's time as FILETIME: NTFS field, Unix field, else the DOS time, which names no zone and is left out."""
+def _written(extra: bytes) -> int | None:
+    """The entry's time as FILETIME, of the NTFS or the Unix field; the DOS time names no zone and is left out."""
     for kind, body in _fields(extra):
         if kind == 0x000A and len(body) >= 16 and body[4:8] == b"\1\0\x18\0":
             return int(struct.unpack_from("<Q", body, 8)[0]) or None
         if kind == 0x5455 and len(body) >= 5 and body[0] & 1:
             return filetime(struct.unpack_from("<i", body, 1)[0])
-    return dos_time(day, clock)
-
-
-def dos_time(day: int, clock: int) -> int | None:
-    """A DOS date and time taken as UTC; its zone is that of the machine that wrote the archive and is not known."""
-    try:
-        when = datetime(
-            1980 + (day >> 9), day >> 5 & 15, day & 31, clock >> 11, clock >> 5 & 63, clock % 32 * 2, tzinfo=UTC
-        )
-    except ValueError:
-        return None
-    return filetime(when.timestamp())
+    return None
 
 
 def _text(raw: bytes, flags: int) -> str:
@@ -200,13 +188,13 @@ def _walk(reader: Reader) -> Iterator[Entry]:
         raw = reader.read_at(at, _LOCAL.size)
         if len(raw) < _LOCAL.size or raw[:4] != LOCAL:
             return
-        flags, method, clock, day, crc, packed, size, names, extras = _LOCAL.unpack(raw)[2:]
+        flags, method, _clock, _day, crc, packed, size, names, extras = _LOCAL.unpack(raw)[2:]
         name = reader.read_at(at + _LOCAL.size, names)
         extra = reader.read_at(at + _LOCAL.size + names, extras)
         size, packed, _at = _zip64(extra, size, packed, 0)
         entry = Entry(
             name=_text(name, flags), flags=flags, method=method, crc=crc, packed=packed, size=size, at=at,
-            written=_written(extra, day, clock),
+            written=_written(extra),
         )  # fmt: skip
         start = at + _LOCAL.size + names + extras
         if flags & 8 and not packed:

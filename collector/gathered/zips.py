@@ -96,12 +96,12 @@ class ZipBundle:
         return member
 
     def read_at(self, index: int, offset: int, length: int) -> bytes:
-        """Bytes of an entry; OSError where they cannot be had."""
+        """Bytes of an entry, fewer where the rest is not there; OSError where none are."""
         member, reader = self.members[index], self._reader_of(index)
         want = min(length, member.stored - offset)
         data = reader.read_at(offset, want)
-        if len(data) < want:
-            raise OSError(f"{member.name}: {want - len(data)} of the bytes from {offset} are not in the archive")
+        if want and not data:
+            raise OSError(f"{member.name}: the bytes from {offset} are not in the archive")
         self.watch.saw(index, offset, data, member.stored)
         return data
 
