@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import lzma
-import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,18 +20,16 @@ Opener = Callable[[Path], Image]
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("how", ["aes", "luks"])
-def test_an_encrypted_qcow2_is_named(how: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("method", "name"), [(1, "AES"), (2, "LUKS")])
+def test_an_encrypted_qcow2_is_named(method: int, name: str, tmp_path: Path) -> None:
     """It is not taken for a disk without partitions."""
     need("qemu-img")
-    secret = ["--object", "secret,id=s,data=abc", "-o", f"encrypt.format={how},encrypt.key-secret=s"]
     path = tmp_path / "disk.qcow2"
-    made = subprocess.run(
-        ["qemu-img", "create", "-q", "-f", "qcow2", *secret, str(path), "4M"], check=False, capture_output=True
-    )
-    if made.returncode:
-        pytest.skip(f"this qemu-img makes no such image: {made.stderr.decode()[:100]}")
-    with pytest.raises(EvidenceError, match=f"encrypted \\({how.upper()}\\)"):
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(path), "4M"], check=True)
+    data = bytearray(path.read_bytes())
+    data[32:36] = method.to_bytes(4, "big")
+    path.write_bytes(data)
+    with pytest.raises(EvidenceError, match=f"encrypted \\({name}\\)"):
         open_source(path)
 
 
@@ -80,7 +78,7 @@ VOLUMES = {
     "Storage Spaces": _at(4096, b"SPACEDB "),
     "Btrfs": _at(65600, b"_BHRfS_M"),
     "LVM": _at(512, b"LABELONE"),
-    "unknown or encrypted": os.urandom(1 << 17).replace(b"\x55\xaa", b"\0\0"),
+    "unknown or encrypted": b"".join(hashlib.sha256(n.to_bytes(4, "big")).digest() for n in range(4096)),
     "empty": bytes(1 << 17),
 }
 
