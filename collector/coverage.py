@@ -51,7 +51,7 @@ class Coverage:
     def pack(self) -> bytes:
         """The state as JSON; the same chunks give the same bytes."""
         bits = base64.b64encode(zlib.compress(bytes(self._bits).rstrip(b"\0"), 1)).decode("ascii")
-        return msgspec.json.encode(_Kept(self.chunks, self.held, bits, dict(sorted(self.bad.items()))), order="sorted")
+        return msgspec.json.encode(_Kept(self.chunks, self.held, bits, dict(sorted(self.bad.items()))))
 
     def add(self, packed: bytes) -> bool:
         """Take in an earlier state of the same source; False when it is none."""
