@@ -30,7 +30,7 @@ from shellcase.seal.checks import (
     check_seal,
     wanted_fingerprint,
 )
-from shellcase.seal.checks_base import Tally
+from shellcase.seal.checks_base import UNREADABLE, Tally
 
 _SHOWN = 12
 _LARGEST = 64 << 20
@@ -134,7 +134,7 @@ def _source(folder: Path, path: Path, display: Display) -> Check:
 
 def _sources(folder: Path) -> Iterator[_Source]:
     for path in sorted((folder / "data" / "evidence" / "sources").glob("SRC-*.json")):
-        with contextlib.suppress(msgspec.DecodeError, RecursionError):
+        with contextlib.suppress(*UNREADABLE):
             yield msgspec.json.decode(_content(path), type=_Source)
 
 
@@ -144,7 +144,7 @@ def _recorded(folder: Path, record: _Source | None) -> str:
         return ""
     evidence = folder / "data" / "evidence"
     for path in (evidence / "verification" / f"{record.source}.json", evidence / "verification.json"):
-        with contextlib.suppress(msgspec.DecodeError, RecursionError):
+        with contextlib.suppress(*UNREADABLE):
             if digest := msgspec.json.decode(_content(path), type=_Verification).sha256:
                 return digest
     return ""

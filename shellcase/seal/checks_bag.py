@@ -14,7 +14,7 @@ import msgspec
 from shellcase.errors import UsageError
 from shellcase.seal import bag
 from shellcase.seal.canonical import canonical
-from shellcase.seal.checks_base import LARGEST, Check, Opened, Tally
+from shellcase.seal.checks_base import LARGEST, UNREADABLE, Check, Opened, Tally
 from shellcase.seal.layout import BAG_FILES, LEAVES, MANIFEST, WORK, FileEntry
 from shellcase.seal.sealing import WorkFiles
 from shellcase.seal.tree import HEADER, RECORD
@@ -93,7 +93,7 @@ def _read_work(seal: Opened, tally: Tally) -> None:
     try:
         read = msgspec.json.decode(raw, type=WorkFiles)
         spelt = canonical(read)
-    except (msgspec.DecodeError, RecursionError, UsageError):
+    except (*UNREADABLE, UsageError):
         return
     if hashlib.sha256(raw).hexdigest() == named.sha256 and spelt == raw:
         seal.work = read.files
@@ -203,9 +203,11 @@ def _bag_texts(tally: Tally, seal: Opened) -> None:
 
 def _tag_files(tally: Tally, seal: Opened) -> None:
     """The seal's own files against BagIt's tag manifest, which is not signed: manifest and signature decide."""
-    if _TAGS not in seal.bag.files:
-        tally.problem("BagIt's list is missing", _TAGS)
-    for path, digest in _tags(seal).items():
+    tags = _tags(seal)
+    spelt = bag.checksums([bag.Line(*pair) for pair in tags.items() if pair[0].isascii()])
+    if seal.bag.read(_TAGS) != spelt or not {*BAG_FILES} - {_TAGS} <= tags.keys():
+        tally.problem("BagIt's list is missing, damaged, or leaves out one of BagIt's own files", _TAGS)
+    for path, digest in tags.items():
         found = _digest(seal, path)
         if found == "missing":
             tally.problem("a file of the seal is missing", path, f"SHA-256 {digest}", "nothing")

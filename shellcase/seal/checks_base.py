@@ -15,9 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+import msgspec
 from msgspec import Struct
 
 from shellcase.seal.layout import FileEntry, SealManifest
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What reading JSON of strangers may raise."""
 
 Verdict = Literal["ok", "problem", "not checked"]
 Progress = Callable[[str, int, int], None]

@@ -13,7 +13,7 @@ from Crypto.Cipher import ARC4
 
 from shellcase.case.journal import AuditLine
 from shellcase.records import Item
-from shellcase.seal.checks_base import Check, Opened, Problem, Tally
+from shellcase.seal.checks_base import UNREADABLE, Check, Opened, Problem, Tally
 from shellcase.seal.layout import MANIFEST
 
 AUDIT, COLLECTED, DIGEST = "data/audit.jsonl", "data/evidence/collected.jsonl", "data/evidence/digest.json"
@@ -54,7 +54,7 @@ def _walk_chain(seal: Opened, tally: Tally, head: str, sealed: int) -> tuple[int
             tally.problem("a line without its end", where)
         try:
             read = msgspec.json.decode(raw, type=AuditLine)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             tally.problem("a line that cannot be read", where, "JSON with seq, prev, t, run, op, args", error)
         else:
             if read.seq != count:
@@ -109,7 +109,7 @@ def collected_items(seal: Opened, tally: Tally) -> Iterable[tuple[int, Item]]:
         for number, line in enumerate(seal.bag.lines(COLLECTED), 1):
             try:
                 yield number, msgspec.json.decode(line, type=Item)
-            except (msgspec.DecodeError, RecursionError) as error:
+            except UNREADABLE as error:
                 tally.problem("a line that cannot be read", f"{COLLECTED} line {number}", "one collected item", error)
     except OSError as error:
         tally.problem("the list of collected items cannot be read", COLLECTED, found=error.strerror)
@@ -206,7 +206,7 @@ def digest(seal: Opened) -> Check:
         return tally.skipped("the case was sealed before its analysis")
     try:
         record = msgspec.json.decode(raw, type=_Digest)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         tally.problem("this cannot be read", DIGEST, found=error)
         return tally.done("nothing to compute")
     absent = _covered(seal, tally, record)

@@ -8,7 +8,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shellcase.seal.checks_base import Check, Opened, Tally
+from shellcase.seal.checks_base import UNREADABLE, Check, Opened, Tally
 from shellcase.seal.checks_case import FINDINGS, TIMELINE, collected_items, timeline_files, withheld_numbers
 
 _REDACTED = TIMELINE.replace("data/", "data/redacted/", 1)
@@ -90,7 +90,7 @@ def _cited_by(seal: Opened, tally: Tally, path: str, cited: dict[str, str]) -> N
             found = tuple(f for v in result.findings for f in (v.finding, *v.also))
             cited.update({row.event_id: path for v in result.findings for row in v.rows})
             _inside(seal, tally, path, result, {n for f in found for n in (f.id, f.number)})
-    except (msgspec.DecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         tally.problem("this cannot be read", path, found=error)
         return
     for one in found:

@@ -15,7 +15,7 @@ from rfc3161_client import TimeStampResponse, VerificationError, VerifierBuilder
 from shellcase.errors import UsageError
 from shellcase.seal import sshsig_check, stamp
 from shellcase.seal.canonical import canonical
-from shellcase.seal.checks_base import Check, Opened, Tally
+from shellcase.seal.checks_base import UNREADABLE, Check, Opened, Tally
 from shellcase.seal.layout import ALLOWED, CMS, MANIFEST, NAMESPACE, SIGNATURE, STAMP, TEXT, SealManifest
 from shellcase.seal.sshsig_check import BadSignature, SshSignature
 from shellcase.seal.text import grouped
@@ -96,7 +96,7 @@ def manifest(seal: Opened) -> Check:
         return tally.done("without it nothing is sealed")
     try:
         seal.manifest = msgspec.json.decode(seal.raw, type=SealManifest)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         tally.problem("the manifest cannot be read", MANIFEST, f"JSON of the schema {SCHEMA}", error)
         return tally.done("it is damaged, or none of ours")
     if seal.manifest.schema != SCHEMA:
@@ -237,7 +237,7 @@ def _link(tally: Tally, seal: Opened, name: str, expected: str | None, by: str) 
     _former_signature(tally, seal, name, raw or b"")
     try:
         return msgspec.json.decode(raw or b"{}", type=_Former).previous_seal_sha256
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         return None
 
 

@@ -651,8 +651,9 @@ def check_files(
                     found[path] = digests[3]
     total = sum(e["size"] for e in entries.values())
     compare_bag(answers, folder, entries, work, total)
-    if "tagmanifest-sha256.txt" not in folder.files:
-        answers.problem(5, "BagIt's list is missing", "tagmanifest-sha256.txt")
+    spelt = "".join(f"{tags[path]}  {path}\n" for path in sorted(tags)).encode("utf-8", "replace")
+    if folder.read(BAG[3]) != spelt or not set(BAG[:3]) <= set(tags):
+        answers.problem(5, "BagIt's list is missing, damaged, or leaves out one of BagIt's own files", BAG[3])
     for path, digest in tags.items():
         is_ = folder.sha256(path)
         if is_ != digest:
