@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from collector.encrypted import Keys
@@ -17,7 +17,7 @@ class Settings:
     verify: str = "fast"
     jobs: int = 0
     definitions: Path | None = None
-    recovery_key: tuple[str, ...] = ()
+    recovery_key: tuple[str, ...] = field(default=(), repr=False)
     keychain: Path | None = None
     include_memory_dumps: bool = False
     as_json: bool = False
