@@ -137,8 +137,9 @@ def _by_name(name: str) -> str:
 
 
 def _by_class(head: bytes, name: str, size: int) -> str:
-    plain = not head or b"\0" not in head[:512] or head.startswith((b"\xff\xfe", b"\xfe\xff"))
-    cls = classify("\\" + name.lstrip("$"), None, head if plain else head[:16], size)
+    text = b"\0" not in head[:512] or head.startswith((b"\xff\xfe", b"\xfe\xff"))
+    cls = classify(path := "\\" + name.lstrip("$"), None, head, size)
+    cls = cls if cls != "script" or text else classify(path, None, b"", size)
     found = _CLASSES.get(cls, "")
     if found or not head:
         return found

@@ -99,7 +99,7 @@ def _opened(bundle: Bundle, path: Path, depth: int) -> Gathered | None:
     images = [] if files.placed else _images(bundle, files)
     if images and not files.loose:
         raise _only_images(bundle, images, path)
-    bundle.problems += named("disk images beside the evidence were not opened, give each itself", images)
+    files.remarks += named("disk images beside the evidence were not opened, give each itself", images)
     if not files.placed and not files.loose:
         _refuse_unfit(layout, path)
         return None

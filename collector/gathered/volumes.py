@@ -26,6 +26,7 @@ class Sorted:
         self.placed: dict[int, Spot] = {}
         self.loose: dict[int, tuple[str, ...]] = {}
         self.others: list[int] = []
+        self.remarks: list[str] = []
         wholes = {f"{m.name}.idx" for m in bundle.members}
         for index, member in enumerate(bundle.members):
             if not member.parts or member.kind == "folder":
@@ -59,7 +60,7 @@ def gathered(bundle: Bundle, layout: Layout | None, files: Sorted) -> Gathered:
     """The collection with its volumes."""
     media = Strung(bundle)
     wide = expanded(bundle)
-    log = _logs(bundle, layout)
+    log = _logs(bundle, layout, files)
     listings = {
         label: Listing(media, filed, _history(bundle, log, label))
         for label, filed in _by_volume(bundle, files, wide).items()
@@ -124,7 +125,16 @@ def _volume(label: str, number: int, listing: Listing, layout: Layout | None) ->
     elif label[1:] == ":":
         letter, how = label, layout.how if layout else ""
     key = f"files-{label.rstrip(':')}" if label else "files"
-    return Volume(key=key, number=number, offset=0, size=listing.size, fs="files", label=label, letter=letter, how=how)
+    return Volume(
+        key=key,
+        number=number,
+        offset=0,
+        size=listing.size,
+        fs="files",
+        label=label if label[1:] != ":" else "",
+        letter=letter,
+        how=how,
+    )
 
 
 def _owner(live: Mapping[str, Volume], label: str, number: int, listing: Listing) -> Volume:
@@ -147,24 +157,28 @@ def _claim(bundle: Bundle, label: str, listing: Listing, files: Sorted) -> None:
             hives.setdefault(hive_name(head, filed.parts[-1]), []).append(number)
     if label == LOOSE:
         listing.homes.update({_CONFIG + n.lower(): hives[n][0] for n in MACHINE if len(hives.get(n, ())) == 1})
-        bundle.problems += [
+        files.remarks += [
             f"{len(hives[n])} hives {n}: of which machine is not told" for n in MACHINE if len(hives.get(n, ())) > 1
         ]
 
 
-def _logs(bundle: Bundle, layout: Layout | None) -> Log:
-    """What the tool wrote down of the files it copied."""
+def _logs(bundle: Bundle, layout: Layout | None, files: Sorted) -> Log:
+    """What the tool wrote down of the files it copied; those it skipped are a remark."""
     wanted, found = set(layout.logs if layout else ()), Log()
     for index, member in enumerate(bundle.members):
         if member.parts not in wanted or member.kind != "file" or member.stored > MOST_LOG:
             continue
         name = member.parts[-1].lower()
-        if not any(mark in name for mark in ("_copylog.csv", "upload", "metadata")):
+        if not any(mark in name for mark in ("_copylog.csv", "_skiplog.csv", "upload", "metadata")):
             continue
         try:
             raw = bundle.read_at(index, 0, member.stored)
         except OSError as error:
             bundle.problems.append(f"{member.name}: {error}")
+            continue
+        if name.endswith("_skiplog.csv"):
+            skipped = max(len(raw.splitlines()) - 1, 0)
+            files.remarks.append(f"{member.parts[-1]} lists {skipped} files that the tool left out")
             continue
         for path, known in read_log(member.parts[-1], raw).items():
             found.setdefault(path, known)
@@ -208,12 +222,13 @@ def _why(bundle: Bundle, layout: Layout | None, files: Sorted) -> str:
     if layout is None:
         return f"no layout of a tool is recognised: {len(files.loose)} files taken by their content"
     more = [f"{len(files.loose)} loose files taken by their content"] if files.loose else []
-    more += [f"{len(files.others)} further files are the tool's own or unknown"] if files.others else []
+    names = [bundle.members[n].name for n in files.others]
+    more += [f"not files of the machine: {', '.join(names[:3])}{' …' if len(names) > 3 else ''}"] if names else []
     return "; ".join([layout.why, *more])
 
 
 def _problems(bundle: Bundle, layout: Layout | None, files: Sorted, listings: Mapping[str, Listing]) -> Iterator[str]:
-    yield from dict.fromkeys(bundle.problems)
+    yield from dict.fromkeys((*bundle.problems, *files.remarks))
     bad = [f"{m.name} ({m.note})" for m in bundle.members if not m.parts and m.kind == "refused"]
     yield from named("entries that were left out", bad)
     for listing in listings.values():
