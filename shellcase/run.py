@@ -25,6 +25,7 @@ from shellcase.detect import detect as find
 from shellcase.errors import LOSS, OK, UsageError, worst
 from shellcase.ledger import Entry, alarms, read_ledger
 from shellcase.model import HostFacts
+from shellcase.paper.audit import log_definitions, log_rules
 from shellcase.parsing import claims, parse, usable_cores
 from shellcase.report import write_report
 from shellcase.rooms import RULES
@@ -72,12 +73,14 @@ def collect(run: Run) -> int:
     case = run.case
     sources = [(case.number("SRC", i.fingerprint), i) for i in _images(run)]
     for source, image in sources:
-        case.audit("collect", source=source, path=str(image.path), profile=case.meta.profile)
+        told = {"path": str(image.path), "loader": image.container, "fingerprint": image.fingerprint}
+        case.audit("collect", source=source, profile=case.meta.profile, **told)
     given = {source for source, _image in sources}
     known = [r.host for r in read_sources(case) if r.source not in given]
     plan = plan_of(case.meta, definitions=run.definitions, include_memory_dumps=run.include_memory_dumps)
     done = collect_all(sources, case, plan, run.progress, known=known, before=run.before_copying)
     case.finish_collection()
+    log_definitions(case)
     for one in done:
         case.audit("collected", source=one.source, items=one.items, bytes=one.bytes, resumed=one.resumed)
     return OK
@@ -151,6 +154,7 @@ def detect(run: Run) -> int:
     detection = _numbered(case, found)
     case.write_bytes("work/findings.json", to_json(detection))
     _write_digest(case)
+    log_rules(case, detection.tested)
     case.audit("detected", findings=len(detection.findings), chains=len(detection.chains))
     run.progress("detect", 1, 1)
     return OK

@@ -16,6 +16,7 @@ from shellcase.case import Case, CaseMeta
 from shellcase.clean import plain
 from shellcase.errors import Interrupted
 from shellcase.output import print_lines
+from shellcase.paper.forms import write_run_sheet
 from shellcase.parsing import usable_cores
 from shellcase.progress import Display
 from shellcase.settings import Settings
@@ -76,6 +77,7 @@ def take_steps(case: Case, images: tuple[Image, ...], steps: tuple[runs.Step, ..
             raise Interrupted("stopped by the user", str(case.root), todo) from None
         finally:
             opening.close(images)
+    write_run_sheet(case, code=code, alarms=run.messages)
     finish(case, run.messages, code, as_json=settings.as_json)
     return code
 
@@ -111,5 +113,6 @@ def again(case_dir: Path, step: runs.Step, stage: str, *, jobs: int, as_json: bo
             code = step(run)
         except KeyboardInterrupt:
             raise Interrupted("stopped by the user", str(case_dir), "start the same command again") from None
+    write_run_sheet(case, code=code, alarms=run.messages)
     finish(case, run.messages, code, as_json=as_json)
     return code

@@ -175,10 +175,15 @@ class Case:
         if self.before_flush and self._waiting:
             self.before_flush()
         self._store.sync()
-        self._numbers.sync()
+        self._sync_logs()
         if self._waiting:
             self._journal.append(*self._waiting)
             self._waiting.clear()
+
+    def _sync_logs(self) -> None:
+        """What later files rest on is on the disk before them."""
+        self._numbers.sync()
+        self._audit.sync()
 
     def finish_collection(self) -> None:
         """Write collected.jsonl, not_collected.jsonl and files.csv from the journal, in order of number and path."""
@@ -221,7 +226,7 @@ class Case:
 
     def write_bytes(self, name: str, content: bytes) -> Path:
         """A file below data/, written under another name and renamed."""
-        self._numbers.sync()
+        self._sync_logs()
         path = self.data / name
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(path.name + ".part")

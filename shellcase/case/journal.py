@@ -73,13 +73,22 @@ class Chain:
         if writing:
             self._journal.mend()
         self.seq, self.head = 0, hashlib.sha256(seed.encode()).hexdigest()
+        self._unsynced = False
         for line in self._journal.lines():
             self.seq, self.head = self.seq + 1, hashlib.sha256(line).hexdigest()
 
     def append(self, line: msgspec.Struct, *, durable: bool) -> None:
-        """Write a line that was made with `seq + 1` and `head`."""
+        """Write a line that was made with `seq + 1` and `head`; one that is not durable waits for `sync`."""
         self._journal.append(line, durable=durable)
+        self._unsynced = not durable
         self.seq, self.head = self.seq + 1, hashlib.sha256(encode_line(line)).hexdigest()
+
+
+    def sync(self) -> None:
+        """Wait until the disk has every line."""
+        if self._unsynced:
+            self._journal.append()
+            self._unsynced = False
 
 
 class Audit(Chain):
@@ -91,7 +100,7 @@ class Audit(Chain):
     def write(self, run: str, at: str, op: str, args: dict[str, str | int]) -> None:
         """Append a step; `at` is the machine's UTC time as ISO 8601."""
         said = {k: storable(v) if isinstance(v, str) else v for k, v in args.items()}
-        self.append(AuditLine(self.seq + 1, self.head, at, run, op, said), durable=True)
+        self.append(AuditLine(self.seq + 1, self.head, at, run, op, said), durable=False)
 
 
 _WIDTH = {"SRC": 2, "ITEM": 6, "F": 3, "EX": 3}
