@@ -188,8 +188,14 @@ class _Pass:
                 if not tick(self._done):
                     journal.write(self.checkpoint(hashes))
                     raise Stopped
+        except BaseException:
+            self.close()
+            raise
         finally:
             hashes.close()
+
+    def close(self) -> None:
+        """Release what is open; `files` does so too."""
 
     def lose(self, start: int, end: int, why: str) -> None:
         """Note lost bytes; neighbours lost for the same reason are one."""
@@ -255,6 +261,10 @@ class _EwfPass(_Pass):
                 yield min(until * size, self._size), b"".join(self._chunk(n) for n in range(number, until))
                 number = until
             number = max(number, behind)
+
+    def close(self) -> None:
+        for tee in self._tees:
+            tee.close()
 
     def _chunk(self, number: int) -> bytes:
         data, why, _held = self._ewf.decode(number, self._read)

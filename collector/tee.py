@@ -83,10 +83,15 @@ class Tee:
         """Where the hash of this file is."""
         return self.at, self.digest.save()
 
+    def close(self) -> None:
+        """Release the file."""
+        if self.handle:
+            self.handle.close()
+            self.handle = None
+
     def finish(self) -> FileDigest:
         """Hash the rest."""
         while self._next():
             pass
-        if self.handle:
-            self.handle.close()
+        self.close()
         return FileDigest(self.path.name, self.at, self.digest.hexdigest())

@@ -155,8 +155,14 @@ def banners(checks: Iterable[StoredHashes], damage: Iterable[Damage], events: di
     said = [f"{c.source}: {c.said}" for c in checks if c.verdict in BAD]
     for one in damage:
         touched = sum(events.get(f.artifact_id, 0) for f in one.items)
+        where = _many(len(one.places), "place")
         said.append(
-            f"{one.source}: {one.bytes} bytes of the media are damaged or missing, in {len(one.places)} places; "
-            f"they touch {len(one.items)} collected artefacts with {touched} events, and {one.file_count} other files"
+            f"{one.source}: {one.bytes} bytes of the media are damaged or missing, in {where}; "
+            f"they touch {_many(len(one.items), 'collected artefact')} with {_many(touched, 'event')}, "
+            f"and {_many(one.file_count, 'other file')}"
         )
     return said
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

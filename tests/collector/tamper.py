@@ -2,14 +2,47 @@
 
 from __future__ import annotations
 
+import random
 import struct
 import zlib
 from pathlib import Path
 
 from collector.ewfchain import Section
 from collector.ewfsections import read_segment
+from fixtures.disk.raw import build_raw
+from fixtures.plan import Create, DiskPlan, VolumePlan
+from tests.tools import need_disk_builder
 
-_DESCRIPTOR = 76
+TEXT = r"vol1\inetpub\wwwroot\text.aspx"
+NOISE = r"vol1\inetpub\wwwroot\noise.aspx"
+OTHER = r"vol1\elsewhere\other.bin"
+_BORN = 1_612_137_600 * 10**9
+
+
+def small_disk(folder: Path) -> Path:
+    """A disk with two pages that are collected and a file that is not, all of them larger than a chunk."""
+    need_disk_builder()
+    rnd = random.Random(7)
+    contents = {
+        TEXT: b'<%@ Page Language="C#" %>\r\n' * 9000,
+        NOISE: rnd.randbytes(200_000),
+        OTHER: rnd.randbytes(300_000),
+    }
+    steps = tuple(
+        Create(t=_BORN + n * 10**9, volume="C", path=path[4:], data=data)
+        for n, (path, data) in enumerate(contents.items(), 1)
+    )
+    plan = DiskPlan(
+        name="TAMPER",
+        table="mbr",
+        disk_guid="5f1a0e0e-7c53-4b3f-9a51-3d0c8ae1b001",
+        disk_signature=7,
+        partition_guids=("5f1a0e0e-7c53-4b3f-9a51-3d0c8ae1b0c1",),
+        volumes=(VolumePlan(letter="C", label="S", size=12 << 20, serial=1, formatted=_BORN, journal_from=None),),
+        steps=steps,
+        acquired=_BORN + 10**11,
+    )
+    return build_raw(plan, folder / "disk.raw", folder / "work").raw
 
 
 def sections(path: Path, kind: str) -> list[Section]:

@@ -17,48 +17,20 @@ from collector.damage import Damage, localise
 from collector.hashing import full_pass
 from collector.image import open_source
 from collector.verify import DAMAGED, DIFFERS, MATCHES, Verification, judge, lost_ranges, verify_image
-from fixtures.disk.raw import build_raw
-from fixtures.plan import Create, DiskPlan, VolumePlan
 from shellcase.errors import EvidenceError
 from tests.collector import tamper
 from tests.collector.fakes import MemoryCase, as_e01
-from tests.tools import need, need_disk_builder
+from tests.collector.tamper import NOISE, OTHER, TEXT
+from tests.tools import need
 
 pytestmark = pytest.mark.real
-
-_BORN = 1_612_137_600 * 10**9
-_TEXT = r"vol1\inetpub\wwwroot\text.aspx"
-_NOISE = r"vol1\inetpub\wwwroot\noise.aspx"
-_OTHER = r"vol1\elsewhere\other.bin"
 
 
 @pytest.fixture(scope="module")
 def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A disk with two pages that are collected and a file that is not, all of them larger than a chunk."""
-    need_disk_builder()
     need("ewfacquire", "ewfverify")
-    folder = tmp_path_factory.mktemp("tamper")
-    rnd = random.Random(7)
-    contents = {
-        _TEXT: b'<%@ Page Language="C#" %>\r\n' * 9000,
-        _NOISE: rnd.randbytes(200_000),
-        _OTHER: rnd.randbytes(300_000),
-    }
-    steps = tuple(
-        Create(t=_BORN + n * 10**9, volume="C", path=path[4:], data=data)
-        for n, (path, data) in enumerate(contents.items(), 1)
-    )
-    plan = DiskPlan(
-        name="TAMPER",
-        table="mbr",
-        disk_guid="5f1a0e0e-7c53-4b3f-9a51-3d0c8ae1b001",
-        disk_signature=7,
-        partition_guids=("5f1a0e0e-7c53-4b3f-9a51-3d0c8ae1b0c1",),
-        volumes=(VolumePlan(letter="C", label="S", size=12 << 20, serial=1, formatted=_BORN, journal_from=None),),
-        steps=steps,
-        acquired=_BORN + 10**11,
-    )
-    return build_raw(plan, folder / "disk.raw", folder / "work").raw
+    return tamper.small_disk(tmp_path_factory.mktemp("tamper"))
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +110,7 @@ def touched(outcome: Outcome) -> set[str]:
 # -- bytes of chunks --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("kind", "path"), [("packed", _TEXT), ("plain", _TEXT), ("plain", _NOISE), ("packed", _NOISE)])
+@pytest.mark.parametrize(("kind", "path"), [("packed", TEXT), ("plain", TEXT), ("plain", NOISE), ("packed", NOISE)])
 def test_a_byte_in_a_chunk(sets: dict[str, Path], kind: str, path: str, tmp_path: Path) -> None:
     """Found by the chunk's checksum, told with the file it lies in, and with the bytes of the file."""
     first = copied(sets[kind], tmp_path)
@@ -160,26 +132,26 @@ def test_a_byte_in_a_chunk(sets: dict[str, Path], kind: str, path: str, tmp_path
 def test_a_byte_in_a_file_that_was_not_collected(sets: dict[str, Path], tmp_path: Path) -> None:
     """No artefact is touched, but the file is named."""
     first = copied(sets["plain"], tmp_path)
-    start, _end, _packed = tamper.chunk_at(first, chunk_of(first, _OTHER))
+    start, _end, _packed = tamper.chunk_at(first, chunk_of(first, OTHER))
     tamper.flip(first, start + 9)
     outcome = judged(first)
     assert outcome.damage
     assert (touched(outcome), outcome.damage.file_count) == (set(), 1)
-    assert outcome.damage.files[0].path == _OTHER
+    assert outcome.damage.files[0].path == OTHER
 
 
 @pytest.mark.parametrize("kind", ["plain", "packed"])
 def test_only_the_checksum_of_a_chunk(sets: dict[str, Path], kind: str, tmp_path: Path) -> None:
     """The container is damaged, and the data are told to be those that were acquired."""
     first = copied(sets[kind], tmp_path)
-    _start, end, _packed = tamper.chunk_at(first, chunk_of(first, _TEXT))
+    _start, end, _packed = tamper.chunk_at(first, chunk_of(first, TEXT))
     tamper.flip(first, end - 2)
     outcome = judged(first)
     assert (outcome.said.verdict, outcome.said.statement) == (
         DAMAGED,
         "container damaged; the data hash matches all the same",
     )
-    assert touched(outcome) == {_TEXT}
+    assert touched(outcome) == {TEXT}
 
 
 # -- tables and sections ----------------------------------------------------------------------------------------------
@@ -204,13 +176,13 @@ def test_one_table_of_two(sets: dict[str, Path], kind: str, offset: int, tmp_pat
 def test_both_tables(sets: dict[str, Path], tmp_path: Path) -> None:
     """The same entry in both copies: the chunks around it are lost, nothing else."""
     first = copied(sets["packed"], tmp_path)
-    number = chunk_of(first, _TEXT)
+    number = chunk_of(first, TEXT)
     for kind in ("table", "table2"):
         tamper.flip(first, tamper.sections(first, kind)[0].data + 24 + 4 * number)
     outcome = judged(first)
     assert outcome.said.verdict == DAMAGED
     assert 0 < outcome.said.unreadable <= 2 * 32768
-    assert touched(outcome) == {_TEXT}
+    assert touched(outcome) == {TEXT}
     assert not outcome.referee
 
 
