@@ -176,23 +176,26 @@ class _Pass:
 
     def run(self, hashes: _Hashes, journal: Journal, tick: Tick) -> None:
         """All blocks from where an earlier pass stopped."""
-        saved = self._done
         try:
-            for end, block in self.blocks(self._done):
-                if not self.missing:
-                    hashes.update(block)
-                self._done = end
-                if self._done - saved >= _SAVE:
-                    journal.write(self.checkpoint(hashes))
-                    saved = self._done
-                if not tick(self._done):
-                    journal.write(self.checkpoint(hashes))
-                    raise Stopped
+            self._run(hashes, journal, tick)
         except BaseException:
             self.close()
             raise
         finally:
             hashes.close()
+
+    def _run(self, hashes: _Hashes, journal: Journal, tick: Tick) -> None:
+        saved = self._done
+        for end, block in self.blocks(self._done):
+            if not self.missing:
+                hashes.update(block)
+            self._done = end
+            going = tick(end)
+            if end - saved >= _SAVE or not going:
+                journal.write(self.checkpoint(hashes))
+                saved = end
+            if not going:
+                raise Stopped
 
     def close(self) -> None:
         """Release what is open; `files` does so too."""
@@ -248,6 +251,7 @@ class _EwfPass(_Pass):
         self.missing = bool(ewf.map.gaps())
         kept = self._begun.files if self._begun else []
         self._tees = [Tee(s.path, kept[n] if n < len(kept) else None) for n, s in enumerate(ewf.segments)]
+        self._current = 0
         if self._begun and self._begun.seen:
             ewf.seen.add(self._begun.seen.encode())
 
@@ -274,6 +278,9 @@ class _EwfPass(_Pass):
         return data
 
     def _read(self, segment: int, offset: int, length: int) -> bytes:
+        if segment != self._current:
+            self._tees[self._current].drain()
+            self._current = segment
         return self._tees[segment].read(offset, length)
 
     def checkpoint(self, hashes: _Hashes) -> Checkpoint:

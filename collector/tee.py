@@ -89,9 +89,14 @@ class Tee:
             self.handle.close()
             self.handle = None
 
-    def finish(self) -> FileDigest:
-        """Hash the rest."""
+    def drain(self) -> None:
+        """Hash the rest and release the file: what comes next lies elsewhere."""
         while self._next():
             pass
+        self.buffer = b""
         self.close()
+
+    def finish(self) -> FileDigest:
+        """Hash the rest and tell the digest."""
+        self.drain()
         return FileDigest(self.path.name, self.at, self.digest.hexdigest())
