@@ -27,8 +27,8 @@ class FileRecord(Struct, frozen=True, kw_only=True):
     """A file or folder: its record (with extension records), raw times, names and streams.
 
     A collection's files are `listed`: `number` is only theirs, `mft` is (record, sequence) where its own $MFT knows
-    them, `times_from` says who told the times, `container_time` is the archive's or folder's own and no time of the
-    machine, `refused` why the bytes cannot be taken.
+    them, `times_from` says who told the times, `container_time` is the archive's own and no time of the machine,
+    `refused` why the bytes cannot be taken.
     """
 
     number: int

@@ -67,7 +67,7 @@ class Item(Struct, frozen=True, kw_only=True):
     si_times: StoredTimes | None = None
     fn_times: StoredTimes | None = None
     times_from: str = ""  # of files in a collection: `$MFT`, or the log of the tool that copied them
-    container_time: int | None = None  # FILETIME of an archive's entry or a copy on disk: no time of the machine
+    container_time: int | None = None  # FILETIME of an archive's entry: no time of the machine
     md5: str
     sha1: str
     sha256: str

@@ -1,4 +1,7 @@
-"""A folder on the examiner's disk as a collection. Links in it are described, never followed."""
+"""A folder on the examiner's disk as a collection. Links in it are described, never followed.
+
+The times of its files are those of a copy on this machine: they are no evidence, and are left out.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from collector.gathered.bundle import Member, Watch, filetime, split
+from collector.gathered.bundle import Member, Watch, split
 
 _MOST = 2_000_000
 _ENDS = 1 << 16
@@ -69,13 +72,12 @@ class FolderBundle:
             self._stamps.append((-1, -1))
             return Member(name=name, parts=parts, size=0, kind="refused", note=f"it cannot be read: {error.strerror}")
         self._stamps.append((status.st_size, status.st_mtime_ns))
-        when = filetime(status.st_mtime)
         if stat.S_ISLNK(status.st_mode) or _is_junction(status):
-            return Member(name=name, parts=parts, size=0, kind="link", note=_target(path), written=when)
+            return Member(name=name, parts=parts, size=0, kind="link", note=_target(path))
         if not stat.S_ISREG(status.st_mode):
-            return Member(name=name, parts=parts, size=0, kind="device", note="it is no regular file", written=when)
+            return Member(name=name, parts=parts, size=0, kind="device", note="it is no regular file")
         usable = split(name)[0] and parts
-        return Member(name=name, parts=usable or (), size=status.st_size, written=when)
+        return Member(name=name, parts=usable or (), size=status.st_size)
 
     def _fingerprint(self) -> str:
         """SHA-256 over path, size and SHA-256 of the first and the last 64 KiB of every file, in the order of paths."""

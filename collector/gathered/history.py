@@ -1,6 +1,6 @@
 """Times of files in a collection: from its own $MFT, else from the log of the tool that copied them, else none.
 
-What an archive or a folder says of its entries is the time of copying or worse, and never comes here.
+What an archive says of its entries is the time of copying or worse, and never comes here.
 """
 
 from __future__ import annotations
