@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import stat
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -28,17 +28,20 @@ from shellcase.seal.checks import (
     Outcome,
     Problem,
     check_seal,
+    open_bag,
     wanted_fingerprint,
 )
-from shellcase.seal.checks_base import UNREADABLE, Tally
+from shellcase.seal.checks_base import UNREADABLE, Bag, Tally
 
 _SHOWN = 12
-_LARGEST = 64 << 20
+_RECORD = re.compile(r"data/evidence/sources/SRC-\d+\.json")
 _WORDS = {OK: "Nothing differs from the seal.", 3: "Something differs or is missing.", 4: "This is no readable seal."}
 
 
 def verify_command(
-    folder: Annotated[Path, typer.Argument(metavar="CASE|PACKAGE", help="The folder with bagit.txt and seal/.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="CASE|PACKAGE", help="The folder with bagit.txt and seal/, or a package's ZIP.")
+    ],
     key: Annotated[
         str, typer.Option("--key", help="The signer's key: its fingerprint (SHA256:…), or a public key file.")
     ] = "",
@@ -117,11 +120,12 @@ def _source(folder: Path, path: Path, display: Display) -> Check:
         tally.problem(error.what, str(path), "an image that can be opened")
         return tally.done("it could not be opened")
     try:
-        record = next((r for r in _sources(folder) if r.fingerprint == image.fingerprint), None)
-        expected = _recorded(folder, record)
+        bag = open_bag(folder)
+        record = next((r for r in _sources(bag) if r.fingerprint == image.fingerprint), None)
         if record is None:
             tally.problem("this image is none of the case's sources", str(path))
             return tally.done("compared by fingerprint")
+        expected = _recorded(bag, record.source)
         if not expected:
             return tally.skipped(f"the case holds no SHA-256 of {record.source}")
         found = verify_image(image, display.progress).sha256
@@ -132,28 +136,17 @@ def _source(folder: Path, path: Path, display: Display) -> Check:
     return tally.done(f"{record.source}: SHA-256 of the whole medium")
 
 
-def _sources(folder: Path) -> Iterator[_Source]:
-    for path in sorted((folder / "data" / "evidence" / "sources").glob("SRC-*.json")):
-        with contextlib.suppress(*UNREADABLE):
-            yield msgspec.json.decode(_content(path), type=_Source)
+def _sources(bag: Bag) -> Iterator[_Source]:
+    for path in sorted(bag.files):
+        if _RECORD.fullmatch(path):
+            with contextlib.suppress(*UNREADABLE):
+                yield msgspec.json.decode(bag.read(path) or b"", type=_Source)
 
 
-def _recorded(folder: Path, record: _Source | None) -> str:
+def _recorded(bag: Bag, source: str) -> str:
     """The SHA-256 that the case holds of a source's whole medium; empty where it was never hashed."""
-    if record is None:
-        return ""
-    evidence = folder / "data" / "evidence"
-    for path in (evidence / "verification" / f"{record.source}.json", evidence / "verification.json"):
+    for name in (f"verification/{source}.json", "verification.json"):
         with contextlib.suppress(*UNREADABLE):
-            if digest := msgspec.json.decode(_content(path), type=_Verification).sha256:
+            if digest := msgspec.json.decode(bag.read(f"data/evidence/{name}") or b"", type=_Verification).sha256:
                 return digest
     return ""
-
-
-def _content(path: Path) -> bytes:
-    """A plain file of a sensible size; nothing for all else."""
-    try:
-        status = path.lstat()
-        return path.read_bytes() if stat.S_ISREG(status.st_mode) and status.st_size < _LARGEST else b""
-    except OSError:
-        return b""

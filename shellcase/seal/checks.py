@@ -14,9 +14,10 @@ from msgspec import Struct
 
 from shellcase.errors import EVIDENCE, INTEGRITY, OK, UsageError
 from shellcase.seal import checks_bag, checks_case, checks_citations, checks_leaves, checks_seal, sshsig_check
-from shellcase.seal.checks_base import Check, Opened, Problem, Progress, Tally, survey
+from shellcase.seal.checks_base import Bag, Check, Opened, Problem, Progress, Tally, survey
+from shellcase.seal.checks_zip import ZipBag
 
-__all__ = ["Check", "Options", "Outcome", "Problem", "check_seal", "wanted_fingerprint"]
+__all__ = ["Check", "Options", "Outcome", "Problem", "check_seal", "open_bag", "wanted_fingerprint"]
 
 SCHEMA = "shellcase.verify/1"
 SOURCE_NUMBER, SOURCE_NAME, SOURCE_TITLE = 13, "source", "Source image still has the recorded hash"
@@ -47,11 +48,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 
 def check_seal(root: Path, options: Options) -> Outcome:
-    """Check the case or package in `root`. UsageError when there is no such folder."""
-    if not root.is_dir():
-        todo = "unpack it first, then give the folder" if root.is_file() else "check the path"
-        raise UsageError("this is no folder", str(root), todo)
-    seal = Opened(survey(root), progress=options.progress)
+    """Check a case or package: its folder, or the ZIP it came in. UsageError for neither, EvidenceError for no ZIP."""
+    seal = Opened(open_bag(root), progress=options.progress)
     made = [
         checks_seal.manifest(seal),
         checks_seal.signature(seal, options.fingerprint),
@@ -69,6 +67,15 @@ def check_seal(root: Path, options: Options) -> Outcome:
         checks_leaves.leaves(seal),
     ]
     return _outcome(seal, tuple(sorted(made, key=lambda c: c.number)))
+
+
+def open_bag(root: Path) -> Bag:
+    """A folder, or a ZIP, to look at. UsageError for neither, EvidenceError for a ZIP that is none."""
+    if root.is_dir():
+        return survey(root)
+    if root.is_file():
+        return ZipBag(root)
+    raise UsageError("there is no such folder or ZIP", str(root), "give the folder with bagit.txt, or a package's ZIP")
 
 
 def source_not_given() -> Check:

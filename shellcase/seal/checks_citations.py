@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 import msgspec
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from shellcase.errors import IntegrityError
 from shellcase.seal.checks_base import UNREADABLE, Check, Opened, Tally
 from shellcase.seal.checks_case import FINDINGS, TIMELINE, collected_items, timeline_files, withheld_numbers
+from shellcase.seal.merkle import batches, canonical_columns
 
 _REDACTED = TIMELINE.replace("data/", "data/redacted/", 1)
 _RESULT = re.compile(r"data/reports/[^/]+/result\.json")
@@ -118,11 +118,11 @@ def _strike_out(seal: Opened, tally: Tally, cited: dict[str, str]) -> bool:
     redacted = sorted(p for p in seal.bag.files if p.startswith(_REDACTED) and p.endswith(".parquet"))
     for path in (*files, *redacted):
         try:
-            with pq.ParquetFile(seal.bag.root / path) as file:
-                for batch in file.iter_batches(batch_size=65_536, columns=["event_id"]):
-                    for event in batch.column(0).to_pylist():
-                        cited.pop(event, None)
-        except (pa.ArrowException, OSError, IndexError, UnicodeDecodeError) as error:
+            with seal.bag.open(path) as fh:
+                for batch in batches(fh, path, ["event_id"], 65_536):
+                    for event in canonical_columns(batch).get("event_id", []):
+                        cited.pop((event or b"").decode("utf-8", "replace"), None)
+        except (IntegrityError, OSError) as error:
             tally.problem("this part of the timeline cannot be read", path, found=error)
     return bool(files or redacted)
 

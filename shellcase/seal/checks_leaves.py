@@ -8,14 +8,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from shellcase.errors import IntegrityError
 from shellcase.seal.checks_base import Check, Opened, Tally
 from shellcase.seal.checks_case import timeline_files
 from shellcase.seal.layout import LEAVES, MANIFEST, MerkleRoot
-from shellcase.seal.merkle import EMPTY_LEAF, SALT_KEY, write_leaves
+from shellcase.seal.merkle import EMPTY_LEAF, SALT_KEY, batches, canonical_columns, leaf_records
 from shellcase.seal.tree import HASH, ID_WIDTH, Growing, Leaves, head, record, write_sorted
 
 SCHEME = "shellcase.merkle/1"
@@ -36,7 +33,7 @@ def leaves(seal: Opened) -> Check:
         tally.problem("the file of leaves is missing", LEAVES, f"SHA-256 {named.leaves_sha256}")
         return tally.done("the root was not computed")
     try:
-        with Leaves(seal.bag.root / LEAVES) as stored:
+        with Leaves(seal.bag.open(LEAVES)) as stored:
             _own_root(tally, seal, stored, named)
             if tally.count == 0:
                 return _again(tally, seal, stored, files)
@@ -68,11 +65,8 @@ def _again(tally: Tally, seal: Opened, stored: Leaves, files: list[str]) -> Chec
     key = seal.bag.read(f"data/{SALT_KEY}")
     with tempfile.TemporaryDirectory(prefix="shellcase-verify-") as folder:
         target = Path(folder) / "leaves.bin"
-        paths = [seal.bag.root / f for f in files]
-        if key is not None and len(key) == HASH:
-            write_leaves(paths, key, target)
-        else:
-            write_sorted(_ids(paths), target)
+        known = key if key is not None and len(key) == HASH else None
+        write_sorted(_records(seal, files, known), target)
         with Leaves(target) as made:
             _compare(tally, made, stored, whole=key is not None)
     if key is None:
@@ -80,16 +74,15 @@ def _again(tally: Tally, seal: Opened, stored: Leaves, files: list[str]) -> Chec
     return tally.done(f"{len(stored)} events, leaves made again from the timeline")
 
 
-def _ids(paths: list[Path]) -> Iterator[bytes]:
-    """Records that hold only the event ids."""
-    for path in paths:
-        try:
-            with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(batch_size=65_536, columns=["event_id"]):
-                    for event in batch.column(0).cast(pa.binary()).to_pylist():
-                        yield record(event or b"", EMPTY_LEAF)
-        except (pa.ArrowException, OSError, IndexError) as error:
-            raise IntegrityError(f"the timeline cannot be read: {error}", str(path)) from error
+def _records(seal: Opened, files: list[str], key: bytes | None) -> Iterator[bytes]:
+    """The leaves of the timeline; without a key records that hold only the event ids."""
+    for path in files:
+        with seal.bag.open(path) as fh:
+            for batch in batches(fh, path, None if key else ["event_id"]):
+                if key:
+                    yield from leaf_records(batch, key)
+                else:
+                    yield from (record(e or b"", EMPTY_LEAF) for e in canonical_columns(batch).get("event_id", []))
 
 
 def _compare(tally: Tally, made: Leaves, stored: Leaves, *, whole: bool) -> None:

@@ -36,6 +36,7 @@ import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import repeat
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -106,16 +107,19 @@ def write_leaves(files: Iterable[Path], key: bytes, target: Path) -> MerkleRoot:
 
 def _leaf_records(files: Iterable[Path], key: bytes) -> Iterator[bytes]:
     for path in files:
-        for batch in _batches(path):
+        for batch in batches(path, str(path)):
             yield from leaf_records(batch, key)
 
 
-def _batches(path: Path) -> Iterator[pa.RecordBatch]:
+def batches(
+    source: Path | BinaryIO, where: str, columns: list[str] | None = None, rows: int = _BATCH
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a Parquet file. IntegrityError when it cannot be read."""
     try:
-        with pq.ParquetFile(path) as file:
-            yield from file.iter_batches(batch_size=_BATCH)
+        with pq.ParquetFile(source) as file:
+            yield from file.iter_batches(batch_size=rows, columns=columns)
     except (pa.ArrowException, OSError) as error:
-        raise IntegrityError(f"the timeline cannot be read: {error}", str(path), "restore the file") from error
+        raise IntegrityError(f"the timeline cannot be read: {error}", where, "restore the file") from error
 
 
 def canonical_columns(batch: pa.RecordBatch | pa.Table) -> dict[str, list[bytes | None]]:

@@ -26,7 +26,7 @@ import sys
 import unicodedata
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, BinaryIO, Dict, Iterator, Tuple  # noqa: UP035 - Python 3.8
+from typing import Any, BinaryIO, Dict, Iterable, Iterator, Tuple  # noqa: UP035 - Python 3.8
 
 Json = Any  # whatever a stranger may have written
 Manifest = Dict[str, Any]  # noqa: UP006
@@ -61,6 +61,8 @@ TITLES = {
     13: ("source", "Source image still has the recorded hash"),
     14: ("leaves", "Merkle root over the timeline's events"),
 }
+
+EXCERPT_CHECKS = (1, 2, 14)
 
 LARGEST = 1 << 30  # a text or JSON file above this is not read
 LINE = 16 << 20  # a longer line comes in pieces
@@ -114,17 +116,18 @@ class Answers:
         """One of: ok, problem, not checked."""
         if self.counts[number]:
             return "problem"
-        return "not checked" if number in self.skipped else "ok"
+        return "not checked" if number in self.skipped or number not in self.why else "ok"
 
     def exit_code(self) -> int:
         """0, 3 or 4."""
         return 4 if self.unreadable else 3 if any(self.counts.values()) else 0
 
-    def lines(self) -> Iterator[str]:
+    def lines(self, numbers: Iterable[int] = tuple(TITLES)) -> Iterator[str]:
         """For people."""
-        for n, (_name, title) in TITLES.items():
+        for n in numbers:
+            title = TITLES[n][1]
             yield f"{self.verdict(n).upper():<11}  {n:2}  {title}"
-            yield "                 " + clean(self.why.get(n, ""))
+            yield "                 " + clean(self.why.get(n, "the checking did not come to this"))
             for what, where, expected, found in self.problems[n][:SHOWN]:
                 yield "               ! " + (clean(where) + ": " if where else "") + clean(what)
                 for word, value in (("expected", expected), ("found   ", found)):
@@ -1201,6 +1204,14 @@ UNCHECKED = (
 )
 
 
+UNCHECKED_OF_AN_EXCERPT = (
+    "whether a key belongs to the person it is said to belong to (compare the fingerprint)",
+    "whether it holds all events that matter: it shows that these belong to the timeline, not that no others do",
+    "names of withheld fields, and whether a field that is absent was empty",
+    "everything else in the case: for that the sealed folder is needed",
+)
+
+
 def check_folder(root: str, wanted: str | None) -> Answers:
     """All checks of a case or package; the answers."""
     answers, folder = Answers(), Folder(root)
@@ -1385,7 +1396,7 @@ def main(arguments: list[str] | None = None) -> int:
     wanted = given.key.rstrip("=") if given.key else None
     if given.excerpt:
         answers, lines = check_excerpt(given.excerpt, wanted)
-        for number in set(TITLES) - {1, 2, 14}:
+        for number in set(TITLES) - set(EXCERPT_CHECKS):
             answers.skip(number, "an excerpt holds nothing to check it with")
     elif os.path.isdir(given.folder):  # noqa: PTH112
         answers, lines = check_folder(given.folder, wanted), []
@@ -1394,9 +1405,15 @@ def main(arguments: list[str] | None = None) -> int:
     if given.json:
         sys.stdout.write(json.dumps(answers.plain(), indent=1, sort_keys=True) + "\n")
         return answers.exit_code()
-    not_done = ["", "Not checked by this program:", *["  - " + text for text in UNCHECKED]]
-    end = {0: "Nothing differs from the seal.", 3: "Something differs or is missing.", 4: "This is no readable seal."}
-    for line in [*answers.lines(), *lines, *not_done, "", end[answers.exit_code()]]:
+    unchecked = UNCHECKED_OF_AN_EXCERPT if given.excerpt else UNCHECKED
+    not_done = ["", "Not checked by this program:", *["  - " + text for text in unchecked]]
+    end = {
+        0: "Nothing differs from the seal.",
+        3: "Something differs or is missing.",
+        4: "This is no seal or excerpt that can be read.",
+    }
+    shown = answers.lines(EXCERPT_CHECKS if given.excerpt else TITLES)
+    for line in [*shown, *lines, *not_done, "", end[answers.exit_code()]]:
         sys.stdout.write(line + "\n")
     return answers.exit_code()
 

@@ -188,10 +188,10 @@ def _size(fh: BinaryIO) -> int:
 class Leaves(Sequence[bytes]):
     """An open leaves.bin: a sequence of leaf hashes. IntegrityError when the file is none."""
 
-    def __init__(self, path: Path) -> None:
-        self._fh = path.open("rb")
+    def __init__(self, source: Path | BinaryIO) -> None:
+        self._fh = source.open("rb") if isinstance(source, Path) else source
         try:
-            self._count = _header(self._fh, path)
+            self._count = _header(self._fh, str(source) if isinstance(source, Path) else "leaves.bin")
         except BaseException:
             self._fh.close()
             raise
@@ -239,12 +239,12 @@ class Leaves(Sequence[bytes]):
         self._fh.close()
 
 
-def _header(fh: BinaryIO, path: Path) -> int:
+def _header(fh: BinaryIO, where: str) -> int:
     size = _size(fh)
     raw = fh.read(_HEADER.size)
     if len(raw) < _HEADER.size:
-        raise IntegrityError("the file of leaves has no whole header", str(path), "restore it from a copy")
+        raise IntegrityError("the file of leaves has no whole header", where, "restore it from a copy")
     magic, version, width, count = _HEADER.unpack(raw)
     if (magic, version, width) != (MAGIC, VERSION, ID_WIDTH) or size != _HEADER.size + count * RECORD:
-        raise IntegrityError("the file of leaves is damaged or of another version", str(path), "restore it from a copy")
+        raise IntegrityError("the file of leaves is damaged or of another version", where, "restore it from a copy")
     return int(count)

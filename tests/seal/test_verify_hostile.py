@@ -200,8 +200,8 @@ def test_what_is_no_seal_ends_with_4_and_what_is_no_folder_with_2(verify: Call, 
     assert "what to do" in err
     (tmp_path / "package.zip").write_bytes(b"PK")
     code, _, err = verify(tmp_path / "package.zip")
-    assert code == 2
-    assert "unpack it first" in err
+    assert code == 4
+    assert "no ZIP that can be read" in err
     assert verify(root, "--key", "nonsense")[0] == 2
 
 
