@@ -7,7 +7,7 @@ BIN := .venv/bin
 endif
 READY := .venv/ready
 
-.PHONY: demo test test-all lint bench fixtures fixtures-check wheel lock clean
+.PHONY: demo test test-all torture lint bench fixtures fixtures-check wheel lock clean
 
 $(READY): requirements/dev.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -23,6 +23,9 @@ test: $(READY)  ## the whole suite but the long referee runs
 
 test-all: $(READY)  ## all readers on all records, both images, freshly seeded fixtures
 	$(BIN)/python -m pytest -m slow
+
+torture: $(READY)  ## 100 kills and power losses at random moments; every case must end with the same bytes
+	$(BIN)/python -m tests.torture --kills 100
 
 lint: $(READY)
 	$(BIN)/ruff check .
