@@ -121,7 +121,8 @@ def test_it_takes_a_journal_and_nothing_else() -> None:
     assert usnjrnl.recognises(usn(7, 5, "a", CREATE).ljust(4096, b"\0"), _J)
     assert usnjrnl.recognises(bytes(4096), _J)
     assert not usnjrnl.recognises(bytes(4096), "C:\\pagefile.sys")
-    assert not usnjrnl.recognises(usn(7, 5, "a", CREATE).ljust(4096, b"\0"), "C:\\notes.txt")
+    assert usnjrnl.recognises(usn(7, 5, "a", CREATE).ljust(4096, b"\0"), "vol1\\C_J.bin")
+    assert not usnjrnl.recognises(b"a" * 4096, "C:\\notes.txt")
 
 
 @settings(max_examples=80, deadline=None)
