@@ -16,6 +16,7 @@ from msgspec import Struct
 from collector.ewfchain import HEAD
 from collector.ewfsections import SIGNATURE, SegmentInfo, read_segment
 from collector.ewftables import Group, Run
+from collector.nearby import leads_away
 
 _SHOWN = 8
 
@@ -86,7 +87,8 @@ def find_set(path: Path) -> SegmentSet:
 
 def _candidates(path: Path) -> list[Path]:
     first = path.suffix[1:2].lower()
-    same = (p for p in path.parent.iterdir() if p.stem == path.stem and len(p.suffix) == 4)
+    near = (p for p in path.parent.iterdir() if p == path or not leads_away(p))
+    same = (p for p in near if p.stem == path.stem and len(p.suffix) == 4)
     return sorted(p for p in same if first <= p.suffix[1:2].lower() <= "z" and named_number(p) and p.is_file())
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from collector.nearby import leads_away
+
 _LIMIT = 1 << 20
 _DIGITS = {"md5": 32, "sha1": 40, "sha256": 64}
 _LOG = re.compile(r"^\W*(md5|sha-?1|sha-?256)(?: checksum| hash)?\s*[:=]\s*([0-9a-f]{32,64})\b", re.MULTILINE | re.I)
@@ -46,7 +48,7 @@ def _named_like(image: Path) -> list[Path]:
     if not image.is_file():
         return []
     endings = {"." + k for k in (*_DIGITS, "txt")}
-    near = (p for p in image.parent.iterdir() if p.name.startswith(image.name + "."))
+    near = (p for p in image.parent.iterdir() if p.name.startswith(image.name + ".") and not leads_away(p))
     return sorted(p for p in near if p.name[len(image.name) :].lower() in endings and p.is_file())
 
 
