@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -110,11 +111,28 @@ def test_a_bad_question_to_a_case_is_explained(name: str, words: list[str], ex01
 def test_a_full_disk_is_explained_and_the_run_goes_on(ex01: Case, tmp_path: Path) -> None:
     """The disk fills up; with room again the same command ends with the digest of an undisturbed run."""
     need_root("a small file system is mounted")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300m", "tmpfs", str(tmp_path)], check=True)
+    try:
+        process = started(tmp_path / "case", "collect: 3")
+        with contextlib.suppress(OSError), (tmp_path / "ballast").open("wb", buffering=0) as ballast:
+            while True:  # somebody else fills the disk
+                ballast.write(bytes(1 << 16))
+        stdout, stderr = process.communicate(timeout=100)
+        judge("full_disk", subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr))
+        (tmp_path / "ballast").unlink()
+        assert digest_of(shellcase("run", EX01, "--case", tmp_path / "case", "-q", "--json")) == ex01.analysis_digest()
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+@pytest.mark.real
+def test_a_disk_too_small_is_said_before_the_first_byte(tmp_path: Path) -> None:
+    """With the figures, and with nothing collected."""
+    need_root("a small file system is mounted")
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(tmp_path)], check=True)
     try:
-        judge("full_disk", shellcase("run", EX01, "--case", tmp_path / "case", "-q"))
-        subprocess.run(["mount", "-o", "remount,size=600m", str(tmp_path)], check=True)
-        assert digest_of(shellcase("run", EX01, "--case", tmp_path / "case", "-q", "--json")) == ex01.analysis_digest()
+        judge("small_disk", shellcase("run", EX01, "--case", tmp_path / "case", "-q"))
+        assert not list(tmp_path.rglob("objects/*/*"))
     finally:
         subprocess.run(["umount", str(tmp_path)], check=True)
 
