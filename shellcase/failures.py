@@ -11,6 +11,9 @@ from shellcase.clean import plain
 from shellcase.errors import BUG, ShellcaseError, UsageError
 
 
+_BROKEN = (errno.EIO, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOTCONN)
+
+
 def say(error: ShellcaseError) -> int:
     """Print what, where and what to do; give back the exit code."""
     text = str(error).split("\n")
@@ -29,6 +32,12 @@ def of_the_system(error: OSError) -> ShellcaseError:
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return UsageError("no permission", where, "choose a place that you may read or write")
+    if error.errno in _BROKEN:
+        return UsageError(
+            f"a disk cannot be read or written: {error.strerror}",
+            where,
+            "check the disk and its cable, then start the same command again: it goes on where it stopped",
+        )
     traceback.print_exc()
     bug = ShellcaseError(f"unexpected: {error}", where, "please report this with the lines above")
     bug.exit_code = BUG

@@ -54,12 +54,13 @@ def open_case(
 
 def _case_for(root: Path, meta: CaseMeta, fingerprints: tuple[str, ...], *, clobber: bool) -> Case:
     meta = msgspec.structs.replace(meta, fingerprints=fingerprints, version=__version__)
-    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
+    if Case.is_blank(root):
         return Case.create(root, meta)
     if not clobber and (root / "data" / "case.json").exists():
-        case = Case.open(root)
-        if case.meta.fingerprints == meta.fingerprints and not case.done("report"):
-            _same_work(case, meta)
+        found = Case.look(root)  # a case that is refused stays untouched, to the last line of its log
+        if found.meta.fingerprints == meta.fingerprints and not found.done("report"):
+            _same_work(found, meta)
+            case = Case.open(root)
             case.audit("resumed")
             return case
     if not clobber:
@@ -93,9 +94,10 @@ def _same_work(case: Case, meta: CaseMeta) -> None:
 def open_to_add(root: Path, sources: Sequence[Path], *, keys: Keys = NO_KEYS) -> tuple[Case, tuple[Image, ...]]:
     """Open a case and the sources it gets in addition; those it has already and has worked through are refused."""
     keep_apart(root, sources)
-    case = Case.open(root)
+    Case.look(root)
     images = open_sources(sources, keys)
     try:
+        case = Case.open(root)
         _take_in(case, images)
     except BaseException:
         close(images)
@@ -111,7 +113,7 @@ def _take_in(case: Case, images: tuple[Image, ...]) -> None:
     if known:
         number = case.number("SRC", known[0].fingerprint)
         raise UsageError(f"the case holds this source already, as {number}", str(known[0].path), "give the new ones")
-    if not case.done("report"):
+    if not case.done("report") and not case.done("adding"):
         raise UsageError("the case is not finished yet", str(case.root), "finish it with `shellcase run` first")
     if case.meta.version != __version__:
         raise UsageError(

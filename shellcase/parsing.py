@@ -7,12 +7,15 @@ Each finished group is a shard on disk; an interrupted run finds it and goes on.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,6 +26,7 @@ from parsers import load
 from shellcase import shards
 from shellcase.case import Case, open_object
 from shellcase.copies import Rank, Repeats, counted, entry_of, linking, of_shadow, ranks
+from shellcase.errors import IntegrityError
 from shellcase.ledger import Entry
 from shellcase.model import (
     HostFacts,
@@ -33,11 +37,13 @@ from shellcase.model import (
 )
 from shellcase.pool import Broken, Pool
 from shellcase.schema import TIMELINE
-from shellcase.timeline import write_sorted
-from shellcase.worker import Task, work
+from shellcase.timeline import SORTING, write_sorted
+from shellcase.worker import Halt, Task, work
 
 _GROUP_FILES = 64
 _GROUP_BYTES = 4 << 20
+_ROOM = 64 << 20
+"""With less on the disk, what DuckDB or Arrow cannot write is a full disk; they do not always say so."""
 SECONDS = 600.0
 MEMORY = 6 << 30
 _MANAGEMENT = "msexchange management.evtx"
@@ -182,6 +188,7 @@ def parse(
 ) -> list[Entry]:
     """Parse everything, write the timeline of a source, return the ledger in order of item and parser."""
     case.shards.mkdir(parents=True, exist_ok=True)
+    shards.sweep(case.shards)
     scope = scope_of(case, source_id)
     tasks, repeated = plan(case, source_id, host, scope)
     total = sum(i.size for t in tasks for i in t.items)
@@ -191,28 +198,58 @@ def parse(
     todo = [t for t in tasks if t.shard not in ready]
     broken: list[Task] = []
     with Pool(work, min(jobs, len(todo) or 1), seconds=SECONDS, memory=MEMORY) as pool:
-        for index, answer in pool.run(todo):
-            done += sum(i.size for i in todo[index].items)
+        for task, answer in _answers(pool, todo):
+            done += sum(i.size for i in task.items)
             progress(done, total)
-            if isinstance(answer, Broken):
-                broken += _alone(case, todo[index], answer)
-        for index, answer in pool.run(singles := [t for t in broken if len(t.items) == 1]):
-            if isinstance(answer, Broken):
-                _write_lost(singles[index], answer)
-    alone = {t.shard for t in broken}
-    whole = [t.shard for t in tasks if shards.finished(t.shard)] + sorted(alone)
+            if answer:
+                broken += _alone(case, task, answer)
+        for task, answer in _answers(pool, [t for t in broken if len(t.items) == 1]):
+            if answer:
+                _write_lost(task, answer)
+    again = {t.shard.rpartition("-")[0] for t in broken}
+    whole = [t.shard for t in tasks if t.shard not in again] + sorted(t.shard for t in broken)
+    entries = [e for shard in whole for e in _account(shard)]
     _write(case, scope, whole)
-    entries = [e for shard in whole for e in shards.entries(shard)]
     return sorted([*entries, *repeated], key=lambda e: (e.item, e.parser))
+
+
+def _answers(pool: Pool, tasks: list[Task]) -> Iterator[tuple[Task, Broken | None]]:
+    """What came of each task; OSError when it is the machine that fails, not the parser."""
+    for index, answer in pool.run(tasks):
+        if isinstance(answer, Halt):
+            raise answer.error()
+        broke = isinstance(answer, Broken) and not shards.finished(tasks[index].shard)
+        yield tasks[index], answer if broke else None
+
+
+def _account(shard: str) -> tuple[Entry, ...]:
+    """The account of a shard that must be there by now."""
+    if not shards.finished(shard):
+        what = "a part of the timeline is not what its worker wrote"
+        raise IntegrityError(what, str(shards.parquet_of(shard)), "start the same command again: it is parsed anew")
+    return shards.entries(shard)
 
 
 def _write(case: Case, scope: Scope, whole: list[str]) -> None:
     """The timeline of a source, its copies linked."""
     folder = folder_of(case, scope.own)
-    for old in folder.glob("*.parquet"):  # of an earlier parse, whose last parts might have no successor
-        old.unlink()
+    _clear(folder)
     links = linking(scope.own, scope.items, scope.rank, scope.earlier)
-    shards.make_durable(write_sorted([shards.parquet_of(s) for s in whole], folder, scope.own, links))
+    try:
+        written = write_sorted([shards.parquet_of(s) for s in whole], folder, scope.own, links)
+    except (duckdb.Error, pa.ArrowException) as error:
+        if shutil.disk_usage(case.root).free > _ROOM:
+            raise
+        raise OSError(errno.ENOSPC, str(error), str(folder)) from error
+    shards.make_durable(written)
+    shutil.rmtree(folder / SORTING, ignore_errors=True)
+
+
+def _clear(folder: Path) -> None:
+    """Take away what an earlier parse, whose last parts might have no successor, or a killed one left."""
+    for old in folder.glob("*.parquet"):
+        old.unlink()
+    shutil.rmtree(folder / SORTING, ignore_errors=True)
 
 
 def _alone(case: Case, task: Task, answer: Broken) -> list[Task]:
@@ -244,7 +281,7 @@ def _write_lost(task: Task, answer: Broken) -> None:
         ),
         issue_count=1,
     )
-    part = Path(task.shard + ".part")
+    part = shards.part_of(task.shard)
     pq.write_table(pa.Table.from_batches([], TIMELINE), part)
     shards.finish(task.shard, part, [entry])
 

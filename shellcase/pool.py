@@ -122,7 +122,9 @@ def _serve(pipe: Connection, work: Callable[[Any], Any], memory: int | None) -> 
             task = pipe.recv()
         except (EOFError, OSError):
             return
-        pipe.send(work(task))
+        answer = work(task)
+        with suppress(BrokenPipeError, ConnectionResetError):  # the program was killed; the next recv ends this
+            pipe.send(answer)
 
 
 def _limit_memory(memory: int | None) -> None:

@@ -131,7 +131,7 @@ def parse_all(run: Run) -> int:
             case.finish(f"parsed-{record.source}")
         case.audit("parsed", artefacts=len(entries), events=sum(e.events for e in entries))
         case.finish("parse")
-        case.reset_shards()
+    case.reset_shards()
     run.messages += ledger_alarms(case)
     return LOSS if run.messages else OK
 

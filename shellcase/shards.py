@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 import msgspec
 
 from shellcase.ledger import Entry
+
+SCRATCH = "scratch-"
+"""How the folders begin that workers copy artefacts to, beside the shards."""
 
 
 class _Account(msgspec.Struct, frozen=True):
@@ -24,11 +28,24 @@ def parquet_of(shard: str) -> Path:
     return Path(shard + ".parquet")
 
 
+def part_of(shard: str) -> Path:
+    """Where this process writes the events; a worker that outlived its run may be writing the same shard."""
+    return Path(f"{shard}.{os.getpid()}.part")
+
+
+def sweep(folder: Path) -> None:
+    """Remove what workers of an interrupted run left half, and their scratch folders."""
+    for part in folder.glob("*.part"):
+        part.unlink(missing_ok=True)
+    for scratch in folder.glob(f"{SCRATCH}*"):
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
 def finish(shard: str, part: Path, entries: list[Entry]) -> None:
     """Put a written part in place, its account last."""
     account = _Account(_sha256(part), tuple(entries))
     part.replace(parquet_of(shard))
-    beside = Path(shard + ".json.part")
+    beside = part.with_suffix(".json.part")
     beside.write_bytes(msgspec.json.encode(account))
     beside.replace(shard + ".json")
 

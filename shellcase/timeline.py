@@ -27,7 +27,7 @@ from shellcase.schema import BATCH, ORDER, PIVOTS, TIMELINE
 
 ROW_GROUP = 65_536
 GROUPS_PER_FILE = 64
-THREADS = 2
+THREADS, SORTING = 2, ".sort"
 _SAFE_INT = 2**53
 _SORT = ", ".join(f'"{c}" ASC NULLS LAST' for c in ORDER)
 _encode = msgspec.json.Encoder().encode
@@ -267,7 +267,7 @@ def _sorted_rows(
 ) -> Iterator[pa.RecordBatch]:
     with duckdb.connect(":memory:", config={"threads": str(THREADS), "autoinstall_known_extensions": "false"}) as con:
         con.execute("SET GLOBAL TimeZone = 'UTC'")  # plain SET would not reach the cursors made of this connection
-        con.execute(f"SET temp_directory = {_quoted((out_dir / '.sort').as_posix())}")
+        con.execute(f"SET temp_directory = {_quoted((out_dir / SORTING).as_posix())}")
         con.execute("SET memory_limit = '2GB'")
         listed = ", ".join(_quoted(p.as_posix()) for p in shards)
         sql = f"FROM read_parquet([{listed}], hive_partitioning = false) WHERE parser = ?"

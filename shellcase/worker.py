@@ -5,6 +5,8 @@ A parser's bug is caught here, in the one broad `except` of the program, and cos
 
 from __future__ import annotations
 
+import errno
+import multiprocessing
 import sys
 import tempfile
 from pathlib import Path
@@ -63,22 +65,54 @@ class _Absent:
             raise ModuleNotFoundError(name, name=name)
 
 
-def work(task: Task) -> None:
+class Halt(msgspec.Struct, frozen=True):
+    """The answer of a worker that the machine fails: nothing of its task is kept, and the run ends."""
+
+    errno: int
+    what: str
+    where: str
+
+    def error(self) -> OSError:
+        """What happened, to be raised by the run."""
+        return OSError(self.errno, self.what, self.where)
+
+
+_MACHINE = frozenset({
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO),
+    *(errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOTCONN),
+})  # fmt: skip
+"""A full, broken or unplugged disk: never the fault of an artefact or its parser."""
+
+
+def work(task: Task) -> Halt | None:
     """Parse a group and write its shard. Runs in a worker process."""
+    try:
+        _work(task)
+    except OSError as error:
+        if error.errno not in _MACHINE:
+            raise
+        return Halt(error.errno or 0, error.strerror or str(error), str(error.filename or task.shard))
+    return None
+
+
+def _work(task: Task) -> None:
     if _Absent not in sys.meta_path:
         sys.meta_path.insert(0, _Absent)
     parser = next(p for p in load() if p.name == task.parser)
-    evidence, part = Path(task.evidence), Path(task.shard + ".part")
+    evidence, part = Path(task.evidence), shards.part_of(task.shard)
+    beside, parent = part.parent, multiprocessing.parent_process()
     entries: list[Entry] = []
     with (
-        tempfile.TemporaryDirectory(prefix="shellcase-") as scratch,
+        tempfile.TemporaryDirectory(prefix=shards.SCRATCH, dir=beside, ignore_cleanup_errors=True) as scratch,
         pq.ParquetWriter(part, TIMELINE, compression="zstd", compression_level=1) as writer,
     ):
         gathered = _Shard(writer)
         for item, companions in zip(task.items, task.companions, strict=True):
+            if parent and not parent.is_alive():  # a run that was killed is gone on with by another
+                raise SystemExit(1)
             source = ObjectSource(evidence, _within(item), Path(scratch))
-            beside: dict[str, Source] = {r: ObjectSource(evidence, c, Path(scratch)) for r, c in companions.items()}
-            job = Job(source=source, companions=beside, host=task.host)
+            others: dict[str, Source] = {r: ObjectSource(evidence, c, Path(scratch)) for r, c in companions.items()}
+            job = Job(source=source, companions=others, host=task.host)
             ids = Ids(
                 parser=parser.name,
                 source_id=task.source_id,
@@ -165,7 +199,9 @@ def _parse_one(parser: Parser, job: Job, ids: Ids, item: Item, writer: _Shard) -
     try:
         for out in parser.parse(job):
             intake.take(out)
-    except Exception as error:  # noqa: BLE001 - the one broad except: a parser's bug costs its artefact, never the run
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _MACHINE:
+            raise
         intake.stopped(error, item.size)
     intake.flush()
     return Entry(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +16,7 @@ from shellcase.case.environment import command_line, environment
 from shellcase.case.journal import Audit, Journal, Numbers
 from shellcase.case.listing import files_csv
 from shellcase.case.objects import ObjectStore
+from shellcase.case.outcomes import Outcomes
 from shellcase.errors import IntegrityError, UsageError
 from shellcase.model import Item, Missing
 
@@ -39,10 +39,9 @@ class Case:
         self._store = ObjectStore(self.evidence)
         self._audit = Audit(self.data / "audit.jsonl", meta.case_number, writing=writing)
         self._numbers = Numbers(self.data / "numbers.jsonl", writing=writing)
-        self._journal = Journal(self.work / "collect.jsonl")
+        self._outcomes = Outcomes(self.work / "collect.jsonl")
         self._waiting: list[Item | Missing] = []
         self.before_flush: Callable[[], None] | None = None  # what must be on disk before the lines are
-        self._known: dict[str, Item] = {}
         self._trusted: set[str] = set()
 
     # -- making, opening, resuming --------------------------------------------------------------------------------
@@ -50,13 +49,21 @@ class Case:
     @classmethod
     def create(cls, root: Path, meta: CaseMeta) -> Case:
         """Make a new folder; UsageError when something is in the way."""
-        if root.exists() and any(root.iterdir()):
+        if not cls.is_blank(root):
             raise UsageError("the case folder exists already", str(root), "choose another --case, or add --clobber")
         (root / "data" / "work" / "runs").mkdir(parents=True, exist_ok=True)
         case = cls(root, meta)
         case.write_json("case.json", meta)
         case._begin()
         return case
+
+    @staticmethod
+    def is_blank(root: Path) -> bool:
+        """Whether there is nothing yet, or only what a start leaves that was killed before the case was made."""
+        if not root.exists():
+            return True
+        ours = {"data", "data/work", "data/work/runs", "data/case.json.part"}
+        return root.is_dir() and all(p.relative_to(root).as_posix() in ours for p in root.rglob("*"))
 
     @classmethod
     def open(cls, root: Path) -> Case:
@@ -78,14 +85,22 @@ class Case:
 
     def _begin(self) -> None:
         (self.work / "runs" / self.run_name).mkdir(parents=True, exist_ok=True)
-        self._journal.mend()
-        self._store.sweep()
-        for line in self._journal.lines():
-            with contextlib.suppress(msgspec.ValidationError):
-                item = msgspec.json.decode(line, type=Item)
-                self._known[item.artifact_id] = item
+        torn = {"collect.jsonl": self._outcomes.load(), "numbers.jsonl": self._numbers.mended}
+        torn["audit.jsonl"] = self._audit.mended
+        self._sweep()
         self.write_json(f"work/runs/{self.run_name}/environment.json", environment())
         self.audit("opened", command=command_line())
+        for name, count in torn.items():
+            if count:
+                self.audit("mended", file=name, bytes=count)
+
+    def _sweep(self) -> None:
+        """Remove the unfinished files of an interrupted run."""
+        self._store.sweep()
+        for folder, names, files in os.walk(self.data):
+            names[:] = [n for n in names if n not in ("objects", "shards")]
+            for name in (f for f in files if f.endswith(".part")):
+                (Path(folder) / name).unlink(missing_ok=True)
 
     @staticmethod
     def move_aside(root: Path) -> Path:
@@ -110,9 +125,11 @@ class Case:
 
     def take_in(self, fingerprints: tuple[str, ...]) -> None:
         """Let more sources belong to a finished case: its stages are open again, what was parsed stays parsed."""
+        self.finish("adding")  # killed before case.json names them, the same command may still add them
         self.meta = msgspec.structs.replace(self.meta, fingerprints=(*self.meta.fingerprints, *fingerprints))
         self.reopen("report", "parse", "verify", "collect")
         self.write_json("case.json", self.meta)
+        self.reopen("adding")
         self.audit("sources added", count=len(fingerprints))
 
     def finish(self, stage: str) -> None:
@@ -146,10 +163,15 @@ class Case:
         return self._store.hash_only(chunks)
 
     def known(self, artifact_id: str) -> Item | None:
-        """The item, if an earlier run collected it and its object still holds the same bytes, which are read again."""
-        item = self._known.get(artifact_id)
+        """The item, if an earlier run collected it and its object still holds the same bytes, which are read again.
+
+        What it could not read whole is tried once more.
+        """
+        item = self._outcomes.known(artifact_id)
         if item is None or artifact_id in self._trusted:
             return item
+        if item.read_errors:
+            return None
         if item.object is not None and not self._store.holds(item.object):
             return None
         self._trusted.add(artifact_id)
@@ -157,7 +179,6 @@ class Case:
 
     def collected(self, item: Item) -> None:
         """Record an artefact; its line becomes durable after its bytes, in batches."""
-        self._known[item.artifact_id] = item
         self._trusted.add(item.artifact_id)
         self._wait(item)
 
@@ -166,6 +187,7 @@ class Case:
         self._wait(missing)
 
     def _wait(self, entry: Item | Missing) -> None:
+        self._outcomes.note(entry)
         self._waiting.append(entry)
         if len(self._waiting) >= _BATCH:
             self.flush()
@@ -177,7 +199,7 @@ class Case:
         self._store.sync()
         self._sync_logs()
         if self._waiting:
-            self._journal.append(*self._waiting)
+            self._outcomes.append(self._waiting)
             self._waiting.clear()
 
     def _sync_logs(self) -> None:
@@ -188,30 +210,22 @@ class Case:
     def finish_collection(self) -> None:
         """Write collected.jsonl, not_collected.jsonl and files.csv from the journal, in order of number and path."""
         self.flush()
-        items: dict[str, Item] = {}
-        missing: dict[tuple[str, ...], Missing] = {}
-        for line in self._journal.lines():
-            try:
-                item = msgspec.json.decode(line, type=Item)
-                items[item.artifact_id] = item
-            except msgspec.ValidationError:
-                entry = msgspec.json.decode(line, type=Missing)
-                missing[entry.source, entry.definition, entry.volume, entry.path] = entry
-        ordered = sorted(items.values(), key=lambda i: i.item)
-        self._write_lines("evidence/collected.jsonl", ordered)
-        self._write_lines("evidence/not_collected.jsonl", [missing[k] for k in sorted(missing)])
-        self.write_bytes("evidence/files.csv", files_csv(ordered))
+        final = self._outcomes.final()
+        self._write_lines("evidence/collected.jsonl", final.items)
+        self._write_lines("evidence/not_collected.jsonl", final.missing)
+        self.write_bytes("evidence/files.csv", files_csv(final.items))
+        for name in final.superseded:  # read with errors once and whole later
+            self._store.drop(name)
+            self.audit("object replaced", object=name)
         self.finish("collect")
 
     def items(self) -> Iterator[Item]:
         """Every collected artefact."""
-        for line in Journal(self.evidence / "collected.jsonl").lines():
-            yield msgspec.json.decode(line, type=Item)
+        yield from Journal(self.evidence / "collected.jsonl").read(Item)
 
     def not_collected(self) -> Iterator[Missing]:
         """Every attempt that took nothing."""
-        for line in Journal(self.evidence / "not_collected.jsonl").lines():
-            yield msgspec.json.decode(line, type=Missing)
+        yield from Journal(self.evidence / "not_collected.jsonl").read(Missing)
 
     # -- files ----------------------------------------------------------------------------------------------------
 

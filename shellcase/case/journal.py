@@ -6,12 +6,16 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from shellcase.clean import storable
+from shellcase.errors import IntegrityError
 
+T = TypeVar("T")
 _encode = msgspec.json.Encoder(order="sorted").encode
+_RESTORE = "if a run was interrupted, start it again; else restore the file from a copy"
 
 
 def encode_line(value: object) -> bytes:
@@ -20,7 +24,7 @@ def encode_line(value: object) -> bytes:
 
 
 class Journal:
-    """A file of JSON lines. A last line that a crash cut short is dropped when the file is opened for writing."""
+    """A file of JSON lines. What a crash left half at its end is dropped when the file is opened for writing."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -34,15 +38,44 @@ class Journal:
                 if line.endswith(b"\n"):
                     yield line[:-1]
 
-    def mend(self) -> int:
-        """Cut off a torn last line; return how many bytes went."""
+    def mend(self, *, last: bool = False) -> int:
+        """Cut off what a crash left half; return how many bytes went.
+
+        That is a line without its end, or zeros where the disk never got the bytes, and all that was written after it
+        in one go. `last`: lines are made durable one by one, so only the last may be so; else IntegrityError.
+        """
         if not self.path.exists():
             return 0
-        whole = sum(len(line) + 1 for line in self.lines())
+        whole = self._whole()
         torn = self.path.stat().st_size - whole
+        if torn and last and b"\n" in self._from(whole)[:-1]:
+            raise IntegrityError("lines are damaged that no crash damages", str(self.path), _RESTORE)
         if torn:
             os.truncate(self.path, whole)
         return torn
+
+    def _whole(self) -> int:
+        """Bytes up to the first line that a crash left half."""
+        whole = 0
+        with self.path.open("rb") as fh:
+            for line in fh:
+                if not line.endswith(b"\n") or b"\0" in line:
+                    break
+                whole += len(line)
+        return whole
+
+    def _from(self, at: int) -> bytes:
+        with self.path.open("rb") as fh:
+            fh.seek(at)
+            return fh.read()
+
+    def read(self, kind: type[T]) -> Iterator[T]:
+        """Every whole line as a record of this kind. IntegrityError for one that is none."""
+        for number, line in enumerate(self.lines(), 1):
+            try:
+                yield msgspec.json.decode(line, type=kind)
+            except msgspec.DecodeError as error:
+                raise IntegrityError(f"line {number} cannot be read: {error}", str(self.path), _RESTORE) from error
 
     def append(self, *values: object, durable: bool = True) -> None:
         """Write lines; `durable` waits until the disk has them."""
@@ -70,8 +103,7 @@ class Chain:
 
     def __init__(self, path: Path, seed: str, *, writing: bool = True) -> None:
         self._journal = Journal(path)
-        if writing:
-            self._journal.mend()
+        self.mended = self._journal.mend(last=True) if writing else 0
         self.seq, self.head = 0, hashlib.sha256(seed.encode()).hexdigest()
         self._unsynced = False
         for line in self._journal.lines():
@@ -82,7 +114,6 @@ class Chain:
         self._journal.append(line, durable=durable)
         self._unsynced = not durable
         self.seq, self.head = self.seq + 1, hashlib.sha256(encode_line(line)).hexdigest()
-
 
     def sync(self) -> None:
         """Wait until the disk has every line."""
@@ -119,13 +150,11 @@ class Numbers:
 
     def __init__(self, path: Path, *, writing: bool = True) -> None:
         self._journal = Journal(path)
-        if writing:
-            self._journal.mend()
+        self.mended = self._journal.mend() if writing else 0
         self._given: dict[tuple[str, str], str] = {}
         self._waiting: list[Number] = []
         self._count: dict[str, int] = {}
-        for line in self._journal.lines():
-            known = msgspec.json.decode(line, type=Number)
+        for known in self._journal.read(Number):
             self._given[known.kind, known.key] = known.number
             self._count[known.kind] = self._count.get(known.kind, 0) + 1
 

@@ -170,6 +170,11 @@ class ObjectStore:
             return False
         return True
 
+    def drop(self, name: str) -> None:
+        """Take an object away that no artefact has any more."""
+        if (self._evidence / name).exists():
+            _remove(self._evidence / name)
+
     def sync(self) -> None:
         """Make what was put durable; their journal lines may be written afterwards, never before."""
         while self._later:
