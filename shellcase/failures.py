@@ -10,7 +10,6 @@ import typer
 from shellcase.clean import plain
 from shellcase.errors import BUG, ShellcaseError, UsageError
 
-
 _BROKEN = (errno.EIO, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOTCONN)
 
 
