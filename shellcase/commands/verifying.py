@@ -127,7 +127,7 @@ def _source(folder: Path, path: Path, display: Display) -> Check:
             return tally.done("compared by fingerprint")
         expected = _recorded(bag, record.source)
         if not expected:
-            return tally.skipped(f"the case holds no SHA-256 of {record.source}")
+            return tally.skipped(f"the case holds no SHA-256 of {record.source}: `shellcase verify-source` makes one")
         found = verify_image(image, display.progress).sha256
     finally:
         image.close()

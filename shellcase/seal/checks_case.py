@@ -18,7 +18,7 @@ from shellcase.seal.layout import MANIFEST
 
 AUDIT, COLLECTED, DIGEST = "data/audit.jsonl", "data/evidence/collected.jsonl", "data/evidence/digest.json"
 FINDINGS, TIMELINE, WITHHELD = "data/work/findings.json", "data/evidence/timeline/", "data/withheld.csv"
-_DIGESTED = ("collected.jsonl", "not_collected.jsonl", "ledger.json", "verification.json")
+_DIGESTED = ("collected.jsonl", "not_collected.jsonl", "ledger.json")
 _CART_HEAD, _BLOCK = 38, 1 << 18
 
 

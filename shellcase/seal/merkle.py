@@ -57,6 +57,8 @@ FIELDS = tuple(sorted(name for name in TIMELINE.names if name != "event_id"))
 EMPTY_LEAF = bytes(HASH)
 _BATCH = 8192
 _sha256 = hashlib.sha256
+_DAMAGED = (pa.ArrowException, OSError, ValueError, LookupError, OverflowError, MemoryError)
+"""What pyarrow raises for a spoilt file, as far as thousands of them showed."""
 
 Row = Mapping[str, bytes | None]
 """A row of the timeline in canonical bytes, `event_id` among them."""
@@ -118,7 +120,7 @@ def batches(
     try:
         with pq.ParquetFile(source) as file:
             yield from file.iter_batches(batch_size=rows, columns=columns)
-    except (pa.ArrowException, OSError) as error:
+    except _DAMAGED as error:
         raise IntegrityError(f"the timeline cannot be read: {error}", where, "restore the file") from error
 
 
@@ -130,7 +132,7 @@ def canonical_columns(batch: pa.RecordBatch | pa.Table) -> dict[str, list[bytes 
     try:
         filled = [name for name in batch.schema.names if batch.column(name).null_count < batch.num_rows]
         return {name: _canonical(batch.column(name), TIMELINE.field(name).type) for name in filled}
-    except pa.ArrowException as error:
+    except _DAMAGED as error:
         raise IntegrityError(f"the timeline has a column of another type: {error}") from error
 
 

@@ -1033,7 +1033,7 @@ def covered_files(
         elif found != listed:
             what = "a file that the analysis digest covers is another one"
             answers.problem(10, what, path, listed, found or "missing")
-    names = ("collected.jsonl", "not_collected.jsonl", "ledger.json", "verification.json")
+    names = ("collected.jsonl", "not_collected.jsonl", "ledger.json")
     must = {FINDINGS, *[f"data/evidence/{name}" for name in names]}
     for path in sorted(folder.files):
         parquet = path.startswith("data/evidence/timeline/") and path.endswith(".parquet")

@@ -67,7 +67,7 @@ def whole_case(root: Path) -> Path:
     folder.mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist(rows, schema=TIMELINE), folder / "iis-0.parquet")
     case.write_json("evidence/ledger.json", {"artifacts": []})
-    case.write_json("evidence/verification.json", {"verdict": "data hash matches", "sha256": "ab" * 32})
+    case.write_json("evidence/verification/SRC-01.json", {"verdict": "data hash matches", "sha256": "ab" * 32})
     finding = {"id": "f1", "number": "F-001", "events": EVENTS[:3], "artifacts": [items[1].artifact_id]}
     case.write_json("work/findings.json", {"findings": [finding]})
     digest = write_digest(case)
@@ -90,7 +90,7 @@ def whole_case(root: Path) -> Path:
 
 def write_digest(case: Case) -> str:
     """As the detection step does it."""
-    names = ["collected.jsonl", "not_collected.jsonl", "ledger.json", "verification.json"]
+    names = ["collected.jsonl", "not_collected.jsonl", "ledger.json"]
     paths = [case.evidence / n for n in names] + sorted(case.timeline_folder().rglob("*.parquet"))
     paths.append(case.work / "findings.json")
     rows = {p.relative_to(case.data).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths}

@@ -1,0 +1,81 @@
+"""A case from a whole disk image, sealed as people do it, before both verifiers and foreign tools."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from shellcase.case import Case
+from shellcase.cli import main
+from tests.conftest import EX02
+from tests.seal.bags import must
+from tests.seal.sealed import in_a_clean_process
+from tests.tools import need
+
+Call = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def shellcase(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    def call(*words: str | Path) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["shellcase", *map(str, words)])
+        capsys.readouterr()
+        code = main()
+        return code, capsys.readouterr().out
+
+    return call
+
+
+@pytest.fixture
+def sealed(ex02: Case, tmp_path: Path, shellcase: Call) -> Path:
+    """EX02's case, sealed with a key of its own (`tmp_path/key`)."""
+    root = tmp_path / "case"
+    shutil.copytree(ex02.root, root)
+    assert shellcase("keygen", "--out", tmp_path / "key", "--no-passphrase")[0] == 0
+    assert shellcase("seal", root, "--key", tmp_path / "key", "-q")[0] == 0
+    return root
+
+
+def test_a_real_case_with_its_source_is_in_order(sealed: Path, tmp_path: Path, shellcase: Call) -> None:
+    """Every check that can be made says ok: key, files, objects, citations, digest, source, leaves."""
+    code, out = shellcase("verify", sealed, "--json", "--key", tmp_path / "key.pub", "--source", EX02)
+    said = json.loads(out)
+    assert code == 0, out
+    verdicts = {c["name"]: c["verdict"] for c in said["checks"]}
+    assert [n for n, v in verdicts.items() if v != "ok"] == ["timestamp"], verdicts
+    alone = in_a_clean_process(script=sealed / "seal/verify.py")
+    assert (alone.code, alone.problems) == (0, set()), alone.words
+
+
+def test_a_changed_source_is_told(sealed: Path, tmp_path: Path, shellcase: Call) -> None:
+    """One bit of the disk image, which is then no longer what was examined."""
+    content = bytearray(EX02.read_bytes())
+    content[len(content) * 2 // 3] ^= 1
+    (tmp_path / "EX02.qcow2").write_bytes(content)
+    code, out = shellcase("verify", sealed, "-q", "--source", tmp_path / "EX02.qcow2")
+    assert code == 3
+    assert "PROBLEM      13" in out
+
+
+def test_coreutils_and_openssh_agree(sealed: Path) -> None:
+    """The same folder before `sha256sum -c` and `ssh-keygen -Y verify`."""
+    need("sha256sum", "ssh-keygen")
+    must("sha256sum", "-c", "--quiet", "manifest-sha256.txt", "tagmanifest-sha256.txt", cwd=sealed)
+    words = ("-f", "seal/signers/allowed_signers", "-I", "examiner", "-n", "case-manifest@shellcase")
+    manifest = (sealed / "seal/manifest.json").read_bytes()
+    must("ssh-keygen", "-Y", "verify", *words, "-s", "seal/manifest.json.sig", stdin=manifest, cwd=sealed)
+
+
+def test_excerpts_of_a_real_case_are_proven(sealed: Path, tmp_path: Path, shellcase: Call) -> None:
+    """Made by the verb, checked by the file that lies in the seal."""
+    words = ("--where", "kind = 'exchange.ecp.command'", "--out", tmp_path / "excerpt.json")
+    assert shellcase("excerpt", sealed, *words)[0] == 0
+    events = json.loads((tmp_path / "excerpt.json").read_bytes())["events"]
+    said = in_a_clean_process("--excerpt", tmp_path / "excerpt.json", script=sealed / "seal/verify.py")
+    assert (said.code, said.verdicts["leaves"]) == (0, "ok")
+    assert f"{len(events)} events of" in said.words
