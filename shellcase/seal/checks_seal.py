@@ -95,6 +95,7 @@ def manifest(seal: Opened) -> Check:
         tally.problem("the manifest is missing or cannot be read", MANIFEST, expected="a file")
         return tally.done("without it nothing is sealed")
     try:
+        msgspec.json.decode(seal.raw)  # what the typed reader skips, fields of no known name, may be no JSON at all
         seal.manifest = msgspec.json.decode(seal.raw, type=SealManifest)
     except UNREADABLE as error:
         tally.problem("the manifest cannot be read", MANIFEST, f"JSON of the schema {SCHEMA}", error)

@@ -289,15 +289,25 @@ def parse(raw: bytes | None) -> Json:
     """JSON as a value, None when it is none. Numbers of absurd length, NaN and deep nesting are none either."""
 
     def whole(text: str) -> int:
-        if len(text) > 20:
+        if len(text) > 4000:
             raise ValueError("a number of too many digits")
         return int(text)
+
+    def broken(text: str) -> float:
+        number = float(text)
+        if number in (float("inf"), float("-inf")):
+            raise ValueError("a number out of range")
+        return number
 
     def refuse(text: str) -> None:
         raise ValueError(text)
 
     try:
-        return json.loads((raw or b"").decode("utf-8"), parse_int=whole, parse_constant=refuse)
+        text = (raw or b"").decode("utf-8")
+        value = json.loads(text, parse_int=whole, parse_float=broken, parse_constant=refuse)
+        if "\\ud" in text.lower():  # half a surrogate pair is no text
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+        return value
     except (ValueError, RecursionError):
         return None
 
