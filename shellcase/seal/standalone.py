@@ -307,9 +307,9 @@ def parse(raw: bytes | None) -> Json:
         value = json.loads(text, parse_int=whole, parse_float=broken, parse_constant=refuse)
         if "\\ud" in text.lower():  # half a surrogate pair is no text
             json.dumps(value, ensure_ascii=False).encode("utf-8")
-        return value
     except (ValueError, RecursionError):
         return None
+    return value
 
 
 def is_hex(value: Json, digits: int = 64) -> bool:
