@@ -19,7 +19,7 @@ demo: $(READY)  ## the bundled image of a compromised server, to a report in bui
 	$(BIN)/shellcase demo --case build/demo --clobber
 
 test: $(READY)  ## the whole suite but the long referee runs
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
 
 test-all: $(READY)  ## all readers on all records, both images, freshly seeded fixtures
 	$(BIN)/python -m pytest -m slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -38,17 +39,43 @@ def shared_dir() -> Path:
     return folder
 
 
+def _once(name: str, image: Path, factory: pytest.TempPathFactory) -> Case:
+    """A finished case that all processes of the suite share: the first that asks makes it, the others wait."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    marker = folder / "exit-code"
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return _waited_for(folder / "case", marker)
+    code: int | None = None
+    try:
+        case, code = make_case(image, folder / "case")
+    finally:
+        marker.with_suffix(".part").write_text(str(code), encoding="ascii")
+        marker.with_suffix(".part").rename(marker)
+    assert code == 0, f"{name} ended with exit code {code}"
+    return case
+
+
+def _waited_for(root: Path, marker: Path) -> Case:
+    for _second in range(110):
+        if marker.exists():
+            break
+        time.sleep(1)
+    assert marker.exists(), "the other process is still making the case"
+    code = marker.read_text(encoding="ascii")
+    assert code == "0", f"{root.parent.name} ended with exit code {code}"
+    return Case.look(root)
+
+
 @pytest.fixture(scope="session")
 def ex01(tmp_path_factory: pytest.TempPathFactory) -> Case:
     """EX01 from image to report, once for the whole suite."""
-    case, code = make_case(EX01, tmp_path_factory.mktemp("ex01") / "case")
-    assert code == 0, f"EX01 ended with exit code {code}"
-    return case
+    return _once("ex01", EX01, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def ex02(tmp_path_factory: pytest.TempPathFactory) -> Case:
     """EX02 from image to report, once for the whole suite."""
-    case, code = make_case(EX02, tmp_path_factory.mktemp("ex02") / "case")
-    assert code == 0, f"EX02 ended with exit code {code}"
-    return case
+    return _once("ex02", EX02, tmp_path_factory)
