@@ -10,8 +10,10 @@ from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import BinaryIO
 
+from collector.present import still_there
 from collector.runs import Reader
 
 _PAGE = 1 << 16
@@ -33,8 +35,17 @@ class FilePart:
         if offset + want > self.held:
             msg = f"the file ends at byte {self._offset + self.held}, {offset + want - self.held} bytes too soon"
             raise OSError(msg)
-        self._fh.seek(self._offset + offset)
-        return self._fh.read(want)
+        try:
+            self._fh.seek(self._offset + offset)
+            data = self._fh.read(want)
+        except OSError:
+            still_there(Path(self._fh.name))
+            raise
+        if len(data) < want:  # it was longer when it was opened
+            still_there(Path(self._fh.name), self._offset + self.held)
+            msg = f"the file gives {len(data)} bytes at {self._offset + offset} instead of {want}"
+            raise OSError(msg)
+        return data
 
     def exactly(self, offset: int, length: int) -> bytes:
         """`length` bytes, or OSError."""

@@ -100,6 +100,9 @@ def preview(sources: Sequence[tuple[str, Image]], plan: Plan, known: Sequence[Ho
 def _disks(sources: Sequence[tuple[str, Image]], plan: Plan, known: Sequence[HostFacts]) -> list[Disk]:
     deleted = frozenset(plan.catalogue.profiles.deleted)
     volumes = [v for source, image in sources for v in survey(image, deleted, source)]
+    for volume in volumes:
+        if volume.fs.damaged:
+            volume.image.all_there()
     return disks_of(sources, volumes, known)
 
 
@@ -149,6 +152,7 @@ class _Collection:
         for wanted, definitions in sorted(target.wanted.items()):
             refuse = self._refuser(target, tuple(definitions))
             if file is None:
+                self._disk.image.all_there()
                 refuse("failed", f"its $MFT record {target.entry.record} cannot be read", None)
                 continue
             streams = streams_of(file, wanted)
@@ -202,6 +206,8 @@ class _Collection:
             sd = self._descriptors(volume).sha256(file)
             dumps = self._plan.include_memory_dumps
             item = take(self._case, volume, file, stream, place, dumps=dumps, sd_sha256=sd)
+            if item.read_errors:
+                self._disk.image.all_there()
         self._counts["items"] += 1
         self._counts["bytes"] += item.size if item.extents is None else sum(n for _at, n in item.extents)
         self._counts["errors"] += bool(item.read_errors)

@@ -16,6 +16,7 @@ from collector.coverage import Coverage
 from collector.ewfsections import Stored, VolumeInfo
 from collector.ewfset import find_set
 from collector.ewftables import ChunkMap, Found
+from collector.present import gone, still_there
 from shellcase.errors import EvidenceError
 
 _CACHED = 8 << 20
@@ -109,13 +110,17 @@ class EwfImage:
         want, found = self.chunk_length(number), self.map.find(number)
         if found is None:
             return bytes(want), "they lie in a part of the segment set that is missing", False
-        name = self.segments[found.segment].path.name
+        segment = self.segments[found.segment]
+        name, stored = segment.path.name, min(found.end - found.start, 2 * self.chunk_size + 1024)
         try:
-            raw = read(found.segment, found.start, min(found.end - found.start, 2 * self.chunk_size + 1024))
+            raw = read(found.segment, found.start, stored)
         except OSError as error:
+            still_there(segment.path)
             why = f"chunk {number} cannot be read at byte {found.start} of {name}: {error.strerror or error}"
             self.seen.note(found.held, number, why)
             return bytes(want), why, True
+        if len(raw) < stored:
+            still_there(segment.path, segment.size)
         data, sound = _unpacked(raw, found, self.chunk_size)
         why = ""
         if not sound or len(data) < want:
@@ -157,11 +162,7 @@ def open_segment(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except OSError as error:
-        raise EvidenceError(
-            f"A file of the source cannot be opened any more: {error.strerror}",
-            str(path),
-            "Connect the source again and start the same command: it goes on where it stopped.",
-        ) from error
+        raise gone(path, error.strerror or str(error)) from error
 
 
 def _unpacked(raw: bytes, found: Found, limit: int) -> tuple[bytes, bool]:

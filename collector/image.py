@@ -20,6 +20,7 @@ from collector.filesystem import VolumeHandle
 from collector.media import Window, fingerprint_of
 from collector.ntfs import Ntfs
 from collector.partitions import DYNAMIC, Part, end_of, partitions
+from collector.present import still_there
 from collector.runs import Reader
 from collector.signatures import BITLOCKER, file_system, unknown_content
 from collector.snapshots import snapshots_of
@@ -57,6 +58,11 @@ class Image:
     def size(self) -> int:
         """Media bytes; of a collection the bytes of its files."""
         return self.media.size
+
+    def all_there(self) -> None:
+        """To be asked after an error. EvidenceError when the source was unplugged: that is no damage to be noted."""
+        for path in (self.path, *self.segments):
+            still_there(path)
 
     def close(self) -> None:
         """Release the files of the source."""

@@ -21,10 +21,10 @@ _SYNC, _MOVE, _GONE = "S", "R", "U"
 def watch(log: Path, root: Path) -> None:
     """From now on, note every fsync, sync, rename and removal of this process."""
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    fsync, sync = os.fsync, os.sync
+    fsync, sync, write = os.fsync, os.sync, os.write
 
     def note(*words: object) -> None:
-        os.write(out, ("\t".join(str(w) for w in words) + "\n").encode("utf-8", "surrogateescape"))
+        write(out, ("\t".join(str(w) for w in words) + "\n").encode("utf-8", "surrogateescape"))
 
     def noted_fsync(fd: Any) -> None:  # noqa: ANN401 - as os.fsync has it
         size = os.fstat(fd).st_size
@@ -66,6 +66,13 @@ def durable(log: Path) -> dict[Path, int]:
         else:
             kept.pop(Path(words[0]), None)
     return kept
+
+
+def all_durable(case: Path, log: Path) -> None:
+    """What an earlier start left has reached the disk by now."""
+    there = [p for p in case.rglob("*") if p.is_file()] if case.exists() else []
+    lines = (f"{_SYNC}\t{p.stat().st_size}\t{p.absolute()}\n" for p in there)
+    log.write_bytes("".join(lines).encode("utf-8", "surrogateescape"))
 
 
 def strike(root: Path, kept: dict[Path, int], chance: random.Random) -> int:

@@ -9,6 +9,7 @@ only the main process is killed, as the kernel does when memory is short.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import random
@@ -37,6 +38,7 @@ SAME = (
     "evidence/**/*.json",
     "evidence/**/*.csv",
     "evidence/**/*.parquet",
+    "evidence/objects/*/*",
     "work/findings.json",
     "reports/**/*",
 )
@@ -51,7 +53,7 @@ class Torture:
     folder: Path
     chance: random.Random
     options: tuple[str, ...] = ()
-    reference: dict[str, bytes] = field(default_factory=dict)
+    reference: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     kills: int = 0
     losses: int = 0
@@ -88,7 +90,7 @@ class Torture:
         """None when the run was killed, else its exit code."""
         log = self.folder / f"{case.name}.durable" if self.chance.random() < 0.5 else None
         if log:
-            _all_durable(case, log)
+            powerloss.all_durable(case, log)
         run = self._start(case, log)
         try:
             return run.wait(self.chance.uniform(0.05, self.seconds))
@@ -152,13 +154,13 @@ class Torture:
         self.failures += [f"{case.name}: {w}" for w in wrong]
 
 
-def content(case: Path) -> dict[str, bytes]:
-    """All that must not depend on what happened on the way, by its name below data/."""
+def content(case: Path) -> dict[str, str]:
+    """Digests of all that must not depend on what happened on the way, by its name below data/."""
     found = (p for pattern in SAME for p in sorted((case / "data").glob(pattern)) if p.is_file())
-    return {p.relative_to(case / "data").as_posix(): p.read_bytes() for p in found}
+    return {p.relative_to(case / "data").as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in found}
 
 
-def differences(reference: dict[str, bytes], found: dict[str, bytes]) -> list[str]:
+def differences(reference: dict[str, str], found: dict[str, str]) -> list[str]:
     """What is missing, too much or different."""
     names = sorted(reference.keys() | found.keys())
     return [f"{n} differs" for n in names if reference.get(n) != found.get(n)]
@@ -188,13 +190,6 @@ def stage_of(case: Path) -> str:
         timeline = any((case / "data" / "evidence").rglob("*.parquet"))
         return "5 writing the timeline" if timeline else "4 parsing"
     return "6 finding and reporting"
-
-
-def _all_durable(case: Path, log: Path) -> None:
-    """What an earlier start left has reached the disk by now."""
-    there = [p for p in case.rglob("*") if p.is_file()] if case.exists() else []
-    lines = (f"S\t{p.stat().st_size}\t{p.absolute()}\n" for p in there)
-    log.write_bytes("".join(lines).encode("utf-8", "surrogateescape"))
 
 
 def alive(sessions: list[int]) -> list[int]:

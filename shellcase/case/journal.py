@@ -15,6 +15,8 @@ from shellcase.errors import IntegrityError
 
 T = TypeVar("T")
 _encode = msgspec.json.Encoder(order="sorted").encode
+_UNSYNCED = 1 << 18
+"""More bytes of a log never wait for the disk."""
 _RESTORE = "if a run was interrupted, start it again; else restore the file from a copy"
 
 
@@ -38,17 +40,17 @@ class Journal:
                 if line.endswith(b"\n"):
                     yield line[:-1]
 
-    def mend(self, *, last: bool = False) -> int:
+    def mend(self, most: int = 1 << 40) -> int:
         """Cut off what a crash left half; return how many bytes went.
 
-        That is a line without its end, or zeros where the disk never got the bytes, and all that was written after it
-        in one go. `last`: lines are made durable one by one, so only the last may be so; else IntegrityError.
+        That is a line without its end, or zeros where the disk never got the bytes, and what was written after it
+        before the next wait for the disk: at most `most` bytes, else IntegrityError.
         """
         if not self.path.exists():
             return 0
         whole = self._whole()
         torn = self.path.stat().st_size - whole
-        if torn and last and b"\n" in self._from(whole)[:-1]:
+        if torn > most:
             raise IntegrityError("lines are damaged that no crash damages", str(self.path), _RESTORE)
         if torn:
             os.truncate(self.path, whole)
@@ -63,11 +65,6 @@ class Journal:
                     break
                 whole += len(line)
         return whole
-
-    def _from(self, at: int) -> bytes:
-        with self.path.open("rb") as fh:
-            fh.seek(at)
-            return fh.read()
 
     def read(self, kind: type[T]) -> Iterator[T]:
         """Every whole line as a record of this kind. IntegrityError for one that is none."""
@@ -103,7 +100,7 @@ class Chain:
 
     def __init__(self, path: Path, seed: str, *, writing: bool = True) -> None:
         self._journal = Journal(path)
-        self.mended = self._journal.mend(last=True) if writing else 0
+        self.mended = self._journal.mend(_UNSYNCED) if writing else 0
         self.seq, self.head = 0, hashlib.sha256(seed.encode()).hexdigest()
         self._unsynced = False
         for line in self._journal.lines():
