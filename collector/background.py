@@ -41,7 +41,7 @@ def result_of(folder: Path, task: Task) -> FullPass | None:
     """The finished pass over a source, None where there is none."""
     try:
         found = msgspec.json.decode(_result(folder, task.source).read_bytes(), type=FullPass)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
     return found if found.fingerprint == task.fingerprint else None
 

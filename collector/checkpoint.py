@@ -43,7 +43,7 @@ class Journal:
             return None
         try:
             kept = msgspec.json.decode(self._path.read_bytes(), type=_File)
-        except (OSError, msgspec.DecodeError):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             return None
         same = (kept.fingerprint, kept.size, kept.flavour) == self._of
         return kept.checkpoint if flavour and same and 0 <= kept.checkpoint.done <= size else None

@@ -65,7 +65,7 @@ def entries(shard: str) -> tuple[Entry, ...]:
 def _account(shard: str) -> _Account | None:
     try:
         return msgspec.json.decode(Path(shard + ".json").read_bytes(), type=_Account)
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 

@@ -30,7 +30,7 @@ def read_meta(path: Path) -> CaseMeta:
     """The description of a case. UsageError when it cannot be read or names no source."""
     try:
         meta = msgspec.json.decode(path.read_bytes(), type=CaseMeta)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"case.json cannot be read: {error}", str(path), "restore it from a copy") from error
     if not meta.fingerprints:
         raise UsageError("case.json names no source", str(path), "restore it from a copy")

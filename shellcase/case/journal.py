@@ -71,7 +71,7 @@ class Journal:
         for number, line in enumerate(self.lines(), 1):
             try:
                 yield msgspec.json.decode(line, type=kind)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise IntegrityError(f"line {number} cannot be read: {error}", str(self.path), _RESTORE) from error
 
     def append(self, *values: object, durable: bool = True) -> None:

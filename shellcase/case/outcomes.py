@@ -78,7 +78,7 @@ class Outcomes:
         for number, line in enumerate(self._journal.lines(), 1):
             try:
                 yield _entry(line)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 todo = "restore it from a copy, or collect again into a new case"
                 what = f"line {number} of the collection's journal cannot be read: {error}"
                 raise IntegrityError(what, str(self._journal.path), todo) from error

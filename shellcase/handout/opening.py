@@ -23,7 +23,7 @@ def read_manifest(root: Path) -> SealManifest | None:
         return None
     try:
         return msgspec.json.decode(path.read_bytes(), type=SealManifest)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise IntegrityError(f"the seal's manifest cannot be read: {error}", str(path), "restore it") from error
 
 

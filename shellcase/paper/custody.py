@@ -85,7 +85,7 @@ def _read(case: Case) -> Iterator[Entry]:
     for number, line in enumerate(Journal(path).lines(), 1):
         try:
             entry = msgspec.json.decode(line, type=Entry)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise _broken(f"line {number} cannot be read: {error}", case) from error
         if (entry.seq, entry.prev) != (number, head):
             raise _broken(f"line {number} does not follow the line before it", case)

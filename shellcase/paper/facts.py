@@ -53,7 +53,7 @@ def sources(case: Case) -> tuple[SourcePaper, ...]:
         raise UsageError("nothing was collected into this case yet", str(case.root), "run `shellcase collect` first")
     try:
         return tuple(msgspec.json.decode(p.read_bytes(), type=SourcePaper) for p in paths)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise IntegrityError(
             f"a source record cannot be read: {error}", str(paths[0].parent), "verify the case"
         ) from error

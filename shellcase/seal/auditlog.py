@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from shellcase.case.journal import Audit, AuditLine, Journal, encode_line
 from shellcase.case.digests import hash_only
+from shellcase.case.journal import Audit, AuditLine, Journal, encode_line
 from shellcase.errors import IntegrityError
 from shellcase.seal.inventory import AUDIT
 from shellcase.seal.layout import AuditHead, FileEntry
@@ -46,7 +46,7 @@ def check_chain(root: Path, case_key: str, former: AuditHead | None) -> AuditHea
         seq += 1
         try:
             line = msgspec.json.decode(raw, type=AuditLine)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise IntegrityError(f"line {seq} of the audit log cannot be read", AUDIT, _TODO) from error
         if (line.seq, line.prev) != (seq, head):
             raise IntegrityError(f"the audit log's chain breaks at line {seq}", AUDIT, _TODO)
