@@ -14,12 +14,13 @@ from msgspec import Struct
 from collector.runs import Run, StreamInfo, decode_runs
 from shellcase.model import FileTimes
 
-SI, ATTRIBUTE_LIST, FILE_NAME, SECURITY, DATA, REPARSE, END = 0x10, 0x20, 0x30, 0x50, 0x80, 0xC0, 0xFFFFFFFF
+SI, ATTRIBUTE_LIST, FILE_NAME, SECURITY, VOLUME_NAME = 0x10, 0x20, 0x30, 0x50, 0x60
+DATA, REPARSE, END = 0x80, 0xC0, 0xFFFFFFFF
 IN_USE, DIRECTORY = 1, 2
 DOS_NAME = 2
 _REF = (1 << 48) - 1
 _HEADER = struct.Struct("<4sHHQHHHHIIQH")
-_RESIDENT = struct.Struct("<IIBBHHHIH")
+_ATTRIBUTE = struct.Struct("<IIBBHH")
 _NONRESIDENT = struct.Struct("<QQHH4xQQQ")
 _FN = struct.Struct("<QQQQQQQIIBB")
 _SI = struct.Struct("<QQQQI")
@@ -90,17 +91,12 @@ def attributes(record: bytes, first: int, used: int) -> Iterator[Attr]:
     for _n in range(_MAX_ATTRIBUTES):
         if at + 16 > used:
             return
-        kind, length, nonresident, name_len, name_at, flags, _ident = _head(record, at)
+        kind, length, nonresident, name_len, name_at, flags = _ATTRIBUTE.unpack_from(record, at)
         if kind == END or length < 24 or at + length > used:
             return
         name = record[at + name_at : at + name_at + 2 * name_len] if name_len and name_at < length else b""
-        yield Attr(kind, at, length, bool(nonresident), flags, utf16(name))
+        yield Attr(kind, at, length, bool(nonresident), flags, utf16(name) if name else "")
         at += length
-
-
-def _head(record: bytes, at: int) -> tuple[int, int, int, int, int, int, int]:
-    kind, length, nonresident, name_len, name_at, flags, ident = struct.unpack_from("<IIBBHHH", record, at)
-    return kind, length, nonresident, name_len, name_at, flags, ident
 
 
 def utf16(raw: bytes) -> str:
@@ -156,6 +152,26 @@ def nonresident(record: bytes, attr: Attr) -> Part:
     if attr.flags & 0x8001 and attr.length >= 72:
         allocated = struct.unpack_from("<Q", record, attr.offset + 64)[0]
     return Part(first, runs, torn, allocated, size, initialized, packed, attr.flags)
+
+
+def resident(record: bytes, attr: Attr) -> StreamInfo:
+    """A stream whose bytes lie in the record."""
+    data = content(record, attr)
+    size = len(data)
+    return StreamInfo(
+        name=attr.name, size=size, allocated=size, initialized=size, resident=data, encrypted=bool(attr.flags & 0x4000)
+    )
+
+
+def list_entries(raw: bytes) -> Iterator[int]:
+    """References of the records that an $ATTRIBUTE_LIST names."""
+    at = 0
+    while at + 26 <= len(raw):
+        length = struct.unpack_from("<H", raw, at + 4)[0]
+        if length < 26:
+            return
+        yield struct.unpack_from("<Q", raw, at + 16)[0]
+        at += length
 
 
 def join_parts(name: str, parts: list[Part]) -> StreamInfo:

@@ -21,6 +21,9 @@ FIRST_USER = 24
 _CHUNK = 1 << 20
 _MAX_LIST = 1 << 20
 _MAX_PACKING = 4
+_AT_ONCE = 32
+_Attributes = list[tuple[bytes, mr.Attr]]
+"""Attributes, each with the record it lies in."""
 
 
 class FileRecord(Struct, frozen=True, kw_only=True):
@@ -83,7 +86,9 @@ class Ntfs:
         if not self._sane():
             raise self._unreadable("its boot sector holds impossible sizes")
         self.damaged = 0
+        self._kept: tuple[int, bytes] = (-1, b"")
         self.mft = self._bootstrap(mft_lcn)
+        self._kept = (-1, b"")
 
     def _sane(self) -> bool:
         return (
@@ -105,10 +110,11 @@ class Ntfs:
             self.mft = StreamInfo(
                 name="", size=self.record_size * 16, allocated=0, initialized=1 << 62, runs=((start, 16),)
             )
+            self._kept = (-1, b"")
             first = self.record(0)
             if first is None:
                 continue
-            own = self._streams([first]).get("")
+            own = self._streams(_attributes(first)).get("")
             if own is None or own.resident is not None:
                 continue
             self.mft = own
@@ -118,21 +124,31 @@ class Ntfs:
 
     def record(self, number: int) -> bytes | None:
         """One record with fix-ups, None when torn, empty or out of range."""
-        at, end = number * self.record_size, (number + 1) * self.record_size
+        block, index = divmod(number, _AT_ONCE)
+        if block != self._kept[0]:
+            self._kept = block, self._raw(block * _AT_ONCE, _AT_ONCE)
+        raw = self._kept[1][index * self.record_size : (index + 1) * self.record_size]
+        if len(raw) < self.record_size:  # behind a place that cannot be read, or behind the last record
+            raw = self._raw(number, 1)
+        return mr.fix_up(raw) if len(raw) == self.record_size else None
+
+    def _raw(self, number: int, count: int) -> bytes:
+        """Records as they lie on the disk; fewer where they cannot be read."""
+        at, end = number * self.record_size, (number + count) * self.record_size
         raw = bytearray()
         base = 0
-        for lcn, count in self.mft.runs:
-            top = base + count * self.cluster
+        for lcn, clusters in self.mft.runs:
+            top = base + clusters * self.cluster
             while lcn is not None and at < min(top, end):
                 part = self._try_read(lcn * self.cluster + at - base, min(top, end) - at)
                 if not part:
-                    return None
+                    return bytes(raw)
                 raw += part
                 at += len(part)
             base = top
             if at >= end:
                 break
-        return mr.fix_up(bytes(raw)) if len(raw) == self.record_size else None
+        return bytes(raw)
 
     def _try_read(self, offset: int, length: int) -> bytes:
         try:
@@ -166,20 +182,19 @@ class Ntfs:
         base = self.record(number)
         if base is None:
             return None
-        head = mr.header(base)
-        records, damage = self._with_extensions(number, base, head)
+        head, own, damage = mr.header(base), _attributes(base), list[str]()
+        attributes = own + self._extensions(number, own, damage)
         names, si, bits, reparse, security, descriptor = [], None, 0, b"", 0, b""
-        for record in records:
-            part = mr.header(record)
-            for attr in mr.attributes(record, part.first, part.used):
-                if attr.kind == mr.FILE_NAME and (name := mr.file_name(mr.content(record, attr))):
-                    names.append(name)
-                elif attr.kind == mr.SI and (found := mr.standard_information(mr.content(record, attr))):
-                    si, bits, security = found
-                elif attr.kind == mr.REPARSE:
-                    reparse = mr.content(record, attr) or b"\0\0\0\0"
-                elif attr.kind == mr.SECURITY:
-                    descriptor = mr.content(record, attr)
+        for record, attr in attributes:
+            kind = attr.kind
+            if kind == mr.FILE_NAME and (name := mr.file_name(mr.content(record, attr))):
+                names.append(name)
+            elif kind == mr.SI and (found := mr.standard_information(mr.content(record, attr))):
+                si, bits, security = found
+            elif kind == mr.REPARSE:
+                reparse = mr.content(record, attr) or b"\0\0\0\0"
+            elif kind == mr.SECURITY:
+                descriptor = mr.content(record, attr)
         return FileRecord(
             number=number,
             seq=head.seq,
@@ -188,17 +203,17 @@ class Ntfs:
             si=si,
             attributes=bits,
             names=tuple(names),
-            streams=tuple(self._streams(records).values()),
+            streams=tuple(self._streams(attributes).values()),
             reparse=reparse,
             security_id=security,
             descriptor=descriptor,
             damage=tuple(damage),
         )
 
-    def _with_extensions(self, number: int, base: bytes, head: mr.Header) -> tuple[list[bytes], list[str]]:
-        """The base record and those its $ATTRIBUTE_LIST names, if they still name this base."""
-        records, damage = [base], list[str]()
-        for ref in self._listed(base, head):
+    def _extensions(self, number: int, own: _Attributes, damage: list[str]) -> _Attributes:
+        """The attributes of the records that $ATTRIBUTE_LIST names, if they still name this base."""
+        found: _Attributes = []
+        for ref in self._listed(own):
             other, seq = ref & (1 << 48) - 1, ref >> 48
             if other == number:
                 continue
@@ -207,34 +222,32 @@ class Ntfs:
             if record is None or part is None or part.base != number or part.seq != seq:
                 damage.append(f"extension record {other} is gone")
             else:
-                records.append(record)
-        return records, damage
+                found += _attributes(record)
+        return found
 
-    def _listed(self, base: bytes, head: mr.Header) -> list[int]:
-        for attr in mr.attributes(base, head.first, head.used):
+    def _listed(self, own: _Attributes) -> list[int]:
+        for base, attr in own:
             if attr.kind == mr.ATTRIBUTE_LIST:
                 raw = mr.content(base, attr)
                 if attr.nonresident:
                     stream = mr.join_parts("", [mr.nonresident(base, attr)])
                     raw = self.read(stream, _MAX_LIST)
-                return list(dict.fromkeys(_list_entries(raw)))
+                return list(dict.fromkeys(mr.list_entries(raw)))
         return []
 
-    def _streams(self, records: list[bytes]) -> dict[str, StreamInfo]:
+    def _streams(self, attributes: _Attributes) -> dict[str, StreamInfo]:
         whole: dict[str, StreamInfo] = {}
         parts: dict[str, list[mr.Part]] = {}
-        for record in records:
-            head = mr.header(record)
-            for attr in mr.attributes(record, head.first, head.used):
-                if attr.kind != mr.DATA:
-                    continue
-                if attr.nonresident:
-                    parts.setdefault(attr.name, []).append(mr.nonresident(record, attr))
-                else:
-                    data = mr.content(record, attr)
-                    whole.setdefault(attr.name, _resident(attr, data))
-        whole.update({n: self._bounded(mr.join_parts(n, p)) for n, p in parts.items()})
-        return dict(sorted(whole.items()))
+        for record, attr in attributes:
+            if attr.kind != mr.DATA:
+                continue
+            if attr.nonresident:
+                parts.setdefault(attr.name, []).append(mr.nonresident(record, attr))
+            else:
+                whole.setdefault(attr.name, mr.resident(record, attr))
+        for name, some in parts.items():
+            whole[name] = self._bounded(mr.join_parts(name, some))
+        return dict(sorted(whole.items())) if len(whole) > 1 else whole
 
     def _bounded(self, stream: StreamInfo) -> StreamInfo:
         """Cut a run list where it leaves the volume, and sizes no volume can hold: length fields may be hostile."""
@@ -269,26 +282,10 @@ class Ntfs:
     def label(self) -> str:
         """The volume's name from $Volume."""
         record = self.record(3)
-        if record is None:
-            return ""
-        head = mr.header(record)
-        found = (a for a in mr.attributes(record, head.first, head.used) if a.kind == 0x60)
-        return next((mr.utf16(mr.content(record, a)) for a in found), "")
+        found = _attributes(record) if record else []
+        return next((mr.utf16(mr.content(r, a)) for r, a in found if a.kind == mr.VOLUME_NAME), "")
 
 
-def _resident(attr: mr.Attr, data: bytes) -> StreamInfo:
-    size = len(data)
-    return StreamInfo(
-        name=attr.name, size=size, allocated=size, initialized=size, resident=data, encrypted=bool(attr.flags & 0x4000)
-    )
-
-
-def _list_entries(raw: bytes) -> Iterator[int]:
-    """References of the records that an $ATTRIBUTE_LIST names."""
-    at = 0
-    while at + 26 <= len(raw):
-        length = struct.unpack_from("<H", raw, at + 4)[0]
-        if length < 26:
-            return
-        yield struct.unpack_from("<Q", raw, at + 16)[0]
-        at += length
+def _attributes(record: bytes) -> _Attributes:
+    head = mr.header(record)
+    return [(record, attr) for attr in mr.attributes(record, head.first, head.used)]
