@@ -66,9 +66,14 @@ class Journal:
                 whole += len(line)
         return whole
 
-    def read(self, kind: type[T]) -> Iterator[T]:
-        """Every whole line as a record of this kind. IntegrityError for one that is none."""
+    def read(self, kind: type[T], *, torn: bool = False) -> Iterator[T]:
+        """Every whole line as a record of this kind. IntegrityError for one that is none.
+
+        `torn`: what a power loss left is as if it were not there; who opens the file for writing cuts it off.
+        """
         for number, line in enumerate(self.lines(), 1):
+            if torn and b"\0" in line:
+                return
             try:
                 yield msgspec.json.decode(line, type=kind)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -151,7 +156,7 @@ class Numbers:
         self._given: dict[tuple[str, str], str] = {}
         self._waiting: list[Number] = []
         self._count: dict[str, int] = {}
-        for known in self._journal.read(Number):
+        for known in self._journal.read(Number, torn=True):
             self._given[known.kind, known.key] = known.number
             self._count[known.kind] = self._count.get(known.kind, 0) + 1
 

@@ -141,7 +141,7 @@ class ObjectStore:
         path = Path(self._evidence, name)
         if not path.exists():
             return False
-        found = _unpacked_sha256(path) if path.suffix == ".cart" else _file_sha256(path)
+        found = _packed_sha256(path) if path.suffix == ".cart" else _file_sha256(path)
         if found != path.name.partition(".")[0]:
             _remove(path)
             return False
@@ -217,13 +217,15 @@ def _file_sha256(path: Path) -> str:
         return hashlib.file_digest(fh, "sha256").hexdigest()
 
 
-def _unpacked_sha256(path: Path) -> str:
-    plain = io.BytesIO()
+def _packed_sha256(path: Path) -> str:
+    """Of the bytes as found; empty where the file is not just as we pack them, even if they could be unpacked."""
+    plain, raw = io.BytesIO(), path.read_bytes()
     try:
-        cart.unpack_stream(io.BytesIO(path.read_bytes()), plain)
+        cart.unpack_stream(io.BytesIO(raw), plain)
     except (cart.InvalidCARTException, struct.error, zlib.error, ValueError, KeyError, EOFError):
         return ""
-    return hashlib.sha256(plain.getvalue()).hexdigest()
+    data = plain.getvalue()
+    return hashlib.sha256(data).hexdigest() if _packed(data) == raw else ""
 
 
 def _packed(data: bytes) -> bytes:
