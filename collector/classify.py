@@ -32,12 +32,15 @@ _SCRIPTS = frozenset(
         "vb",
     }
 )
-_ARCHIVES = frozenset({"zip", "7z", "rar", "cab", "gz", "tar"})
-_PROGRAMS = frozenset({"exe", "dll", "sys", "ocx", "scr", "com"})
 _DUMPS = frozenset({"dmp", "mdmp", "hdmp"})
-_CONFIG = frozenset({"config", "xml", "ini", "json"})
+_ENDINGS = {
+    **dict.fromkeys(("zip", "7z", "rar", "cab", "gz", "tar"), "archive"),
+    **dict.fromkeys(("exe", "dll", "sys", "ocx", "scr", "com"), "pe"),
+    **dict.fromkeys(("config", "xml", "ini", "json"), "config"),
+    **dict.fromkeys(("evtx", "evt"), "evtx"),
+}
 _ARCHIVE_MARKS = (b"PK\x03\x04", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"MSCF\0\0\0\0")
-_PAGE_MARKS = (b"<%@", b"<%", b'runat="server"', b"runat='server'", b"runat=server")
+_PAGE_MARKS = (b'runat="server"', b"runat='server'", b"runat=server")
 _LOG_FOLDERS = ("\\logging\\", "\\logfiles\\", "\\transportroles\\logs\\", "\\exchangesetuplogs\\")
 
 HELD = "dump"
@@ -47,27 +50,34 @@ UNLIMITED = frozenset({"log", "evtx", "hive", "ntfs"})
 
 def classify(path: str, stream: str | None, head: bytes, size: int) -> str:
     """One of log, evtx, hive, script, pe, dump, archive, ntfs, config, other."""
-    ending = extension(path)
     if path.startswith("\\$") and "\\$Recycle.Bin\\" not in path:
         return "ntfs"
-    for cls, fits in (
-        ("hive", head.startswith(b"regf")),
-        ("evtx", head.startswith((b"ElfFile\0", b"\x30\0\0\0LfLe"))),
-        ("archive", head.startswith(_ARCHIVE_MARKS)),
-        ("pe", head.startswith(b"MZ")),
-        ("dump", looks_like_dump(head, size) or head.startswith((b"PAGEDUMP", b"PAGEDU64"))),
-    ):
-        if fits:
-            return cls
-    return _by_name(path, ending, stream, head)
+    return _by_bytes(head, size) or _by_name(path, stream, head)
 
 
-def _by_name(path: str, ending: str, stream: str | None, head: bytes) -> str:
+def _by_bytes(head: bytes, size: int) -> str:
+    """By its signature; empty when it has none of these."""
+    if head.startswith(b"regf"):
+        return "hive"
+    if head.startswith((b"ElfFile\0", b"\x30\0\0\0LfLe")):
+        return "evtx"
+    if head.startswith(_ARCHIVE_MARKS):
+        return "archive"
+    if head.startswith(b"MZ"):
+        return "pe"
+    return "dump" if head.startswith((b"PAGEDUMP", b"PAGEDU64")) or looks_like_dump(head, size) else ""
+
+
+def _by_name(path: str, stream: str | None, head: bytes) -> str:
+    ending = extension(path)
     if stream is None and ending in _DUMPS:
         return "dump"
-    if ending in _SCRIPTS or any(m in head[:4096].lower() for m in _PAGE_MARKS):
+    if ending in _SCRIPTS or _is_page(head[:4096].lower()):
         return "script"
     if ending == "log" or any(f in path.lower() for f in _LOG_FOLDERS):
         return "log"
-    names = (("archive", _ARCHIVES), ("pe", _PROGRAMS), ("config", _CONFIG), ("evtx", frozenset({"evtx", "evt"})))
-    return next((cls for cls, endings in names if ending in endings), "other")
+    return _ENDINGS.get(ending, "other")
+
+
+def _is_page(head: bytes) -> bool:
+    return b"<%" in head or (b"runat=" in head and any(m in head for m in _PAGE_MARKS))

@@ -16,14 +16,14 @@ _TAGS = {
     0x80000013: "deduplicated",
 }
 WOF = 0x80000017
+_DOS = (1, "readonly"), (2, "hidden"), (4, "system")
 
 
 def artifact_id(fingerprint: str, volume_key: str, path: str, stream: str | None, snapshot: str = "") -> str:
     """16 hex digits. `snapshot` is empty for live files; recovered ones add their record, so that no two clash."""
-    digest = hashlib.sha256(bytes.fromhex(fingerprint) + volume_key.encode() + b"\0")
-    for text in (path, stream or "", snapshot):
-        digest.update(exact(text) + b"\0\0")
-    return digest.hexdigest()[:16]
+    start = bytes.fromhex(fingerprint) + volume_key.encode() + b"\0"
+    words = (exact(text) + b"\0\0" for text in (path, stream or "", snapshot))
+    return hashlib.sha256(start + b"".join(words)).hexdigest()[:16]
 
 
 def exact(path: str) -> bytes:
@@ -38,23 +38,27 @@ def exact_b64(path: str) -> str:
 
 def printable(path: str) -> str:
     r"""A text JSON can hold: lone surrogates as `\ud800`."""
-    return path.encode("utf-8", "backslashreplace").decode("utf-8")
+    return path if path.isascii() else path.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def flags(file: FileRecord, stream: StreamInfo) -> tuple[str, ...]:
     """What is special about the stream and its file, in alphabetical order."""
-    dos = {1: "readonly", 2: "hidden", 4: "system"}
-    found = {word for bit, word in dos.items() if file.attributes & bit}
-    checks = {
-        "resident": stream.resident is not None,
-        "sparse": stream.sparse,
-        "compressed": bool(stream.unit),
-        "encrypted": stream.encrypted,
-        "reparse": bool(file.reparse),
-        "ads": not stream.name and any(s.name for s in file.streams),
-        "hardlinked": len({(n.parent, n.text) for n in file.names if n.namespace != 2}) > 1,
-    }
-    return tuple(sorted(found | {word for word, true in checks.items() if true}))
+    found = [word for bit, word in _DOS if file.attributes & bit]
+    if stream.resident is not None:
+        found.append("resident")
+    if stream.sparse:
+        found.append("sparse")
+    if stream.unit:
+        found.append("compressed")
+    if stream.encrypted:
+        found.append("encrypted")
+    if file.reparse:
+        found.append("reparse")
+    if not stream.name and any(s.name for s in file.streams):
+        found.append("ads")
+    if len(file.names) > 1 and len({(n.parent, n.text) for n in file.names if n.namespace != 2}) > 1:
+        found.append("hardlinked")
+    return tuple(sorted(found))
 
 
 def reparse_tag(file: FileRecord) -> int:

@@ -18,6 +18,7 @@ class Judge:
 
     def __init__(self, profiles: Profiles, window: Window, profile: str = "") -> None:
         self._profiles, self._window = profiles, window
+        self._presence = frozenset(profiles.presence_only)
         self._off = frozenset() if profile == "full" else frozenset(profiles.left_out)
 
     def refusal(self, path: str, file: FileRecord, stream: StreamInfo, definitions: tuple[str, ...]) -> Refusal | None:
@@ -26,19 +27,24 @@ class Judge:
             return "excluded", file.refused
         if file.reparse and not stream.name:
             return "excluded", _reparse(file)
-        if set(definitions) <= set(self._profiles.presence_only):
+        if self._presence.issuperset(definitions):
             return "excluded", f"only its presence is recorded: {stream.size} bytes"
-        if self._off & set(definitions):
+        if not self._off.isdisjoint(definitions):
             return "excluded", f"diagnostics and performance logs are off by default: {stream.size} bytes"
         if not stream.size:
             return "empty", "the file has 0 bytes"
         outside = self._window.outside(path, file, definitions)
         if outside:
             return "excluded", f"outside window: {outside}"
-        cls = classify(path, stream.name or None, b"", stream.size)
-        if stream.allocated > self._profiles.largest_file and cls not in UNLIMITED and cls != HELD:
-            return "too_large", f"{stream.allocated} allocated bytes, the limit is {self._profiles.largest_file}"
+        if stream.allocated > self._profiles.largest_file:
+            return self._too_large(path, stream)
         return None
+
+    def _too_large(self, path: str, stream: StreamInfo) -> Refusal | None:
+        cls = classify(path, stream.name or None, b"", stream.size)
+        if cls in UNLIMITED or cls == HELD:
+            return None
+        return "too_large", f"{stream.allocated} allocated bytes, the limit is {self._profiles.largest_file}"
 
 
 def _reparse(file: FileRecord) -> str:

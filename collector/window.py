@@ -29,7 +29,7 @@ class Window:
         Everything that tells a time must agree: the name, $STANDARD_INFORMATION (easily forged) and $FILE_NAME. A log
         may go on for a while after the day in its name, so without times only the name's following day is trusted.
         """
-        if not set(definitions) <= self.dated or (self.since is None and self.until is None):
+        if (self.since is None and self.until is None) or not self.dated.issuperset(definitions):
             return ""
         named = day_in(path.rpartition("\\")[2])
         sets = [t for t in (file.si, *(n.times for n in file.names)) if t]

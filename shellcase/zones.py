@@ -8,7 +8,8 @@ UTC = local + bias (minutes). This module reads no clock, no zone database and n
 from __future__ import annotations
 
 import struct
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -132,15 +133,25 @@ def iso(ns: int, resolution_ns: int = 100) -> str:
     return text + (f".{ns % 10**9:09d}"[: digits + 1] if digits else "") + "Z"
 
 
-_TICKS_TO_1970 = 116_444_736_000_000_000
 _LATEST = 2_650_467_744_000_000_000  # the year 10000, which no calendar here can write
+_TICKS_A_DAY = 864_000_000_000
 
 
+@lru_cache(maxsize=4096)
 def filetime_text(ticks: int) -> str:
     """A FILETIME as ISO 8601 with its seven digits; empty when never set, the bare number when no calendar has it."""
     if not ticks:
         return ""
-    return iso((ticks - _TICKS_TO_1970) * 100) if 0 < ticks < _LATEST else str(ticks)
+    if not 0 < ticks < _LATEST:
+        return str(ticks)
+    days, rest = divmod(ticks, _TICKS_A_DAY)
+    minutes, rest = divmod(rest, 600_000_000)
+    return f"{_day(days)}T{minutes // 60:02d}:{minutes % 60:02d}:{rest // 10**7:02d}.{rest % 10**7:07d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _day(days: int) -> str:
+    return (date(1601, 1, 1) + timedelta(days)).isoformat()
 
 
 def filetime_ticks(text: str) -> int:
