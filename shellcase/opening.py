@@ -58,7 +58,7 @@ def _case_for(root: Path, meta: CaseMeta, fingerprints: tuple[str, ...], *, clob
         return Case.create(root, meta)
     if not clobber and (root / "data" / "case.json").exists():
         found = Case.look(root)  # a case that is refused stays untouched, to the last line of its log
-        if found.meta.fingerprints == meta.fingerprints and not found.done("report"):
+        if found.meta.fingerprints == meta.fingerprints and found.unfinished:
             _same_work(found, meta)
             case = Case.open(root)
             case.audit("resumed")
@@ -107,7 +107,7 @@ def open_to_add(root: Path, sources: Sequence[Path], *, keys: Keys = NO_KEYS) ->
 
 def _take_in(case: Case, images: tuple[Image, ...]) -> None:
     known = [i for i in images if i.fingerprint in case.meta.fingerprints]
-    if len(known) == len(images) and not case.done("report"):
+    if len(known) == len(images) and case.unfinished:
         case.audit("resumed")
         return
     if known:

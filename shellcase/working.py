@@ -68,6 +68,7 @@ def take_steps(case: Case, images: tuple[Image, ...], steps: tuple[runs.Step, ..
             progress=display.progress,
             before_copying=lambda found: _before(found, case.root, display),
         )
+        case.finish("running")
         try:
             code = runs.execute(run, steps)
         except KeyboardInterrupt:
@@ -78,6 +79,7 @@ def take_steps(case: Case, images: tuple[Image, ...], steps: tuple[runs.Step, ..
         finally:
             opening.close(images)
     write_run_sheet(case, code=code, alarms=run.messages)
+    case.reopen("running")
     finish(case, run.messages, code, as_json=settings.as_json)
     return code
 

@@ -87,7 +87,7 @@ class Torture:
             shutil.rmtree(case)
 
     def _until_killed(self, case: Path) -> int | None:
-        """None when the run was killed, else its exit code."""
+        """None when the run was killed before its end, else its exit code."""
         log = self.folder / f"{case.name}.durable" if self.chance.random() < 0.5 else None
         if log:
             powerloss.all_durable(case, log)
@@ -105,7 +105,7 @@ class Torture:
             self._wait_for_orphans()
             self.losses += 1
             self.struck += powerloss.strike(case, powerloss.durable(log), self.chance)
-        return None
+        return self.code if is_finished(case) else None
 
     def told(self) -> list[str]:
         """What was done and what came of it."""
@@ -176,6 +176,12 @@ def leftovers(case: Path) -> list[str]:
     except (ShellcaseError, OSError, ValueError) as error:
         return [*(f"left over: {p}" for p in odd), f"audit log: {error}"]
     return [f"left over: {p}" for p in odd]
+
+
+def is_finished(case: Path) -> bool:
+    """Whether nothing was left to do but to say so: a finished case is not run over."""
+    stages = case / "data" / "work" / "stages"
+    return (stages / "report").exists() and not (stages / "running").exists()
 
 
 def stage_of(case: Path) -> str:

@@ -118,6 +118,11 @@ class Case:
         """Whether an earlier run finished this stage."""
         return (self.work / "stages" / stage).exists()
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether the same command may go on: no report yet, or a run that was interrupted before its very end."""
+        return not self.done("report") or self.done("running")
+
     def reopen(self, *stages: str) -> None:
         """Let stages be done again."""
         for stage in stages:
