@@ -13,6 +13,7 @@ from collector.queue import Preflight
 from shellcase import opening, preflight
 from shellcase import run as runs
 from shellcase.case import Case, CaseMeta
+from shellcase.case.lock import locked
 from shellcase.clean import plain
 from shellcase.errors import Interrupted
 from shellcase.output import print_lines
@@ -57,7 +58,7 @@ def _preview(images: tuple[Image, ...], plan: Plan, case_dir: Path) -> int:
 
 def take_steps(case: Case, images: tuple[Image, ...], steps: tuple[runs.Step, ...], settings: Settings) -> int:
     """Take the steps on an open case, with a display; closes the images."""
-    with Display(quiet=settings.quiet) as display:
+    with locked(case.root), Display(quiet=settings.quiet) as display:
         run = runs.Run(
             case=case,
             images=images,
@@ -109,7 +110,7 @@ def again(case_dir: Path, step: runs.Step, stage: str, *, jobs: int, as_json: bo
     case.reopen(stage)
     if stage == "parse":
         case.reopen(*(f"parsed-{r.source}" for r in runs.read_sources(case)))
-    with Display(quiet=quiet) as display:
+    with locked(case.root), Display(quiet=quiet) as display:
         run = runs.Run(case=case, jobs=jobs or usable_cores(), progress=display.progress)
         try:
             code = step(run)

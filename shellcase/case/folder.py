@@ -15,12 +15,13 @@ from shellcase.case.digests import StoredObject
 from shellcase.case.environment import command_line, environment
 from shellcase.case.journal import Audit, Journal, Numbers
 from shellcase.case.listing import files_csv
+from shellcase.case.lock import locked
 from shellcase.case.objects import ObjectStore
 from shellcase.case.outcomes import Outcomes
 from shellcase.errors import IntegrityError, UsageError
 from shellcase.model import Item, Missing
 
-_BATCH = 256
+_BATCH, _BATCH_BYTES = 2048, 1 << 30
 
 
 class _Digest(msgspec.Struct, frozen=True):
@@ -41,6 +42,7 @@ class Case:
         self._numbers = Numbers(self.data / "numbers.jsonl", writing=writing)
         self._outcomes = Outcomes(self.work / "collect.jsonl")
         self._waiting: list[Item | Missing] = []
+        self._waiting_bytes = 0
         self.before_flush: Callable[[], None] | None = None  # what must be on disk before the lines are
         self._trusted: set[str] = set()
 
@@ -67,10 +69,11 @@ class Case:
 
     @classmethod
     def open(cls, root: Path) -> Case:
-        """Open a case for its next stage; UsageError when it is none."""
+        """Open a case for its next stage; UsageError when it is none, or another run is at work on it."""
         cls.look(root)
-        case = cls(root, read_meta(root / "data" / "case.json"))
-        case._begin()
+        with locked(root):
+            case = cls(root, read_meta(root / "data" / "case.json"))
+            case._begin()
         return case
 
     @classmethod
@@ -185,6 +188,7 @@ class Case:
     def collected(self, item: Item) -> None:
         """Record an artefact; its line becomes durable after its bytes, in batches."""
         self._trusted.add(item.artifact_id)
+        self._waiting_bytes += item.size
         self._wait(item)
 
     def missing(self, missing: Missing) -> None:
@@ -194,7 +198,7 @@ class Case:
     def _wait(self, entry: Item | Missing) -> None:
         self._outcomes.note(entry)
         self._waiting.append(entry)
-        if len(self._waiting) >= _BATCH:
+        if len(self._waiting) >= _BATCH or self._waiting_bytes >= _BATCH_BYTES:
             self.flush()
 
     def flush(self) -> None:
@@ -206,6 +210,7 @@ class Case:
         if self._waiting:
             self._outcomes.append(self._waiting)
             self._waiting.clear()
+            self._waiting_bytes = 0
 
     def _sync_logs(self) -> None:
         """What later files rest on is on the disk before them."""
