@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from collector.dumps import looks_like_dump
 from collector.tree import extension
 
@@ -41,7 +43,7 @@ _ENDINGS = {
 }
 _ARCHIVE_MARKS = (b"PK\x03\x04", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"MSCF\0\0\0\0")
 _PAGE_MARKS = (b'runat="server"', b"runat='server'", b"runat=server")
-_LOG_FOLDERS = ("\\logging\\", "\\logfiles\\", "\\transportroles\\logs\\", "\\exchangesetuplogs\\")
+_LOG_FOLDERS = re.compile(r"\\(?:logging|logfiles|transportroles\\logs|exchangesetuplogs)\\")
 
 HELD = "dump"
 UNLIMITED = frozenset({"log", "evtx", "hive", "ntfs"})
@@ -74,7 +76,7 @@ def _by_name(path: str, stream: str | None, head: bytes) -> str:
         return "dump"
     if ending in _SCRIPTS or _is_page(head[:4096].lower()):
         return "script"
-    if ending == "log" or any(f in path.lower() for f in _LOG_FOLDERS):
+    if ending == "log" or _LOG_FOLDERS.search(path.lower()):
         return "log"
     return _ENDINGS.get(ending, "other")
 

@@ -199,13 +199,14 @@ class _Collection:
             refuse("failed", "read with errors, the rest was taken: " + "; ".join(item.read_errors), item.stream)
 
     def _take(self, volume: VolumeTree, file: FileRecord, stream: StreamInfo, place: Place) -> Item:
-        item = self._case.known(place.artifact_id(volume))
+        artifact = place.artifact_id(volume)
+        item = self._case.known(artifact)
         if item is not None:
             self._counts["resumed"] += 1
         else:
             sd = self._descriptors(volume).sha256(file)
             dumps = self._plan.include_memory_dumps
-            item = take(self._case, volume, file, stream, place, dumps=dumps, sd_sha256=sd)
+            item = take(self._case, volume, file, stream, place, artifact=artifact, dumps=dumps, sd_sha256=sd)
             if item.read_errors:
                 self._disk.image.all_there()
         self._counts["items"] += 1

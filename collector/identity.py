@@ -22,8 +22,8 @@ _DOS = (1, "readonly"), (2, "hidden"), (4, "system")
 def artifact_id(fingerprint: str, volume_key: str, path: str, stream: str | None, snapshot: str = "") -> str:
     """16 hex digits. `snapshot` is empty for live files; recovered ones add their record, so that no two clash."""
     start = bytes.fromhex(fingerprint) + volume_key.encode() + b"\0"
-    words = (exact(text) + b"\0\0" for text in (path, stream or "", snapshot))
-    return hashlib.sha256(start + b"".join(words)).hexdigest()[:16]
+    words = exact(path), exact(stream or ""), exact(snapshot), b""
+    return hashlib.sha256(start + b"\0\0".join(words)).hexdigest()[:16]
 
 
 def exact(path: str) -> bytes:

@@ -26,7 +26,7 @@ _Attributes = list[tuple[bytes, mr.Attr]]
 """Attributes, each with the record it lies in."""
 
 
-class FileRecord(Struct, frozen=True, kw_only=True):
+class FileRecord(Struct, frozen=True, kw_only=True, gc=False):
     """A file or folder: its record (with extension records), raw times, names and streams.
 
     A collection's files are `listed`: `number` is only theirs, `mft` is (record, sequence) where its own $MFT knows

@@ -34,7 +34,7 @@ class Reader(Protocol):
         ...
 
 
-class StreamInfo(Struct, frozen=True, kw_only=True):
+class StreamInfo(Struct, frozen=True, kw_only=True, gc=False):
     """One attribute's bytes: resident content, or runs. `unit` is the compression unit in clusters (0: none)."""
 
     name: str
@@ -118,8 +118,8 @@ def _plain(volume: Reader, cluster: int, stream: StreamInfo, holes: bool) -> Ite
 
 
 def _cut(piece: Piece, initialized: int) -> Piece:
-    keep = initialized - piece.offset
-    if keep >= len(piece.data) or not any(piece.data):
+    keep = max(initialized - piece.offset, 0)
+    if keep >= len(piece.data):
         return piece
     return Piece(piece.offset, piece.data[:keep] + bytes(len(piece.data) - keep), piece.error)
 

@@ -69,10 +69,11 @@ def take(
     stream: StreamInfo,
     place: Place,
     *,
+    artifact: str,
     dumps: bool,
     sd_sha256: str = "",
 ) -> Item:
-    """Store the stream and record it. Memory dumps are only hashed unless `dumps`; a skeleton of theirs is kept."""
+    """Store the stream and record it under its id. Of memory dumps only digests and a skeleton unless `dumps`."""
     packed = _as_extents(stream, place, volume.fs.cluster)
     source = _Bytes(volume, stream, holes=not packed)
     cls = classify(place.path, place.stream, source.head, stream.size)
@@ -83,7 +84,6 @@ def take(
         stored = case.put(source.all(), cls)
         extents = extents_of(stream, volume.fs.cluster) if packed else None
         kept = _Kept(stored, stored.object, stored.stored_as, extents)
-    artifact = place.artifact_id(volume)
     name = file.long_name()
     item = Item(
         item=case.item_number(artifact),

@@ -11,7 +11,7 @@ from shellcase.zones import filetime_text, filetime_ticks
 OutcomeKind = Literal["taken", "missing", "empty", "failed", "excluded", "too_large"]
 
 
-class FileTimes(Struct, frozen=True):
+class FileTimes(Struct, frozen=True, gc=False):
     """Four FILETIME integers (100 ns since 1601): born, modified, record changed, accessed."""
 
     b: int
@@ -20,7 +20,7 @@ class FileTimes(Struct, frozen=True):
     a: int
 
 
-class StoredTimes(Struct, frozen=True):
+class StoredTimes(Struct, frozen=True, gc=False):
     """The same four as text: ISO 8601, UTC, seven digits; empty when never set. JSON readers round large integers."""
 
     b: str
@@ -31,7 +31,9 @@ class StoredTimes(Struct, frozen=True):
     @classmethod
     def of(cls, times: FileTimes | None) -> StoredTimes | None:
         """From raw FILETIMEs."""
-        return cls(*(filetime_text(t) for t in (times.b, times.m, times.c, times.a))) if times else None
+        if times is None:
+            return None
+        return cls(filetime_text(times.b), filetime_text(times.m), filetime_text(times.c), filetime_text(times.a))
 
     @property
     def ticks(self) -> FileTimes:
@@ -39,7 +41,7 @@ class StoredTimes(Struct, frozen=True):
         return FileTimes(*(filetime_ticks(t) for t in (self.b, self.m, self.c, self.a)))
 
 
-class Item(Struct, frozen=True, kw_only=True):
+class Item(Struct, frozen=True, kw_only=True, gc=False):
     """One collected artefact: a line of collected.jsonl."""
 
     item: str
