@@ -217,6 +217,7 @@ def torture(image: Path, folder: Path, kills: int, seed: int, options: tuple[str
     work.undisturbed()
     while work.kills < kills and not work.failures:
         work.one_case(kills - work.kills)
+        sys.stderr.write(f"{work.finished} cases, {work.kills} kills\n")
     return work
 
 
