@@ -22,7 +22,7 @@ test: $(READY)  ## the whole suite but the long referee runs
 	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
 
 test-all: $(READY)  ## all readers on all records, both images, freshly seeded fixtures
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n auto --dist loadfile
 
 torture: $(READY)  ## 100 kills and power losses at random moments; every case must end with the same bytes
 	$(BIN)/python -m tests.torture --kills 100

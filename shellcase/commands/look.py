@@ -14,6 +14,7 @@ from shellcase import tell
 from shellcase.case import Case
 from shellcase.clean import plain
 from shellcase.commands.sourceinfo import in_lines, source_facts
+from shellcase.errors import INTEGRITY, OK
 from shellcase.options import AsJson, CaseArg, EventArg, Keychain, RecoveryKey
 from shellcase.output import period, print_lines, write_events
 from shellcase.show import case_summary, describe_event
@@ -27,14 +28,18 @@ def info_command(
 ) -> int:
     """What a source is, by which loader and why; or what a case holds."""
     if (target / "data" / "case.json").exists():
-        summary = case_summary(Case.look(target))
+        summary, code = case_summary(Case.look(target)), OK
         rows, data = [(k.replace("_", " "), str(v)) for k, v in summary.items()], json.dumps(summary, sort_keys=True)
     else:
         facts = source_facts(target, Keys(tuple(recovery_key or ()), keychain))
+        code = OK if facts.complete else INTEGRITY
         rows, data = list(in_lines(facts)), msgspec.json.encode(facts).decode()
-    if as_json:
-        return print_lines([json.dumps(json.loads(data), indent=1)])
-    return print_lines(f"{key:>18}  {plain(value, 1000)}" for key, value in rows)
+    print_lines(
+        [json.dumps(json.loads(data), indent=1)]
+        if as_json
+        else (f"{key:>18}  {plain(value, 1000)}" for key, value in rows)
+    )
+    return code
 
 
 def timeline_command(

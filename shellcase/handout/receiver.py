@@ -114,5 +114,5 @@ def _paragraphs(said: PackageFacts) -> Iterable[str]:
 _CHECKS = """How to check it without our software, inside the folder with bagit.txt:
 
   sha256sum -c manifest-sha256.txt
-  python3 seal/verify.py .
+  python3 -I seal/verify.py .
   ssh-keygen -Y verify: the command stands in seal/SEAL.txt"""

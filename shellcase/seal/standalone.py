@@ -1,15 +1,21 @@
 #!/usr/bin/env python3
 """Check a sealed case or package, or an excerpt of one, with nothing but Python 3.8 or later.
 
-    python3 seal/verify.py [FOLDER] [--key SHA256:...] [--json]      the folder with bagit.txt and seal/
-    python3 seal/verify.py --excerpt FILE [--key SHA256:...]         some events with their proofs
+    python3 -I seal/verify.py [FOLDER] [--key SHA256:...] [--json]   the folder with bagit.txt and seal/
+    python3 -I seal/verify.py --excerpt FILE [--key SHA256:...]      some events with their proofs
 
-It reads and never writes. Exit code 0: nothing differs. 3: something differs or is missing. 4: this is no seal or
-excerpt that can be read. What it cannot check, it says. Whoever could change the folder could change this file too:
-use a copy that you had before, or compare it with one from the makers of the program that sealed.
+With -I Python takes nothing for its own that somebody planted beside this file. It reads and never writes. Exit code
+0: nothing differs. 2: the call is wrong. 3: something differs or is missing. 4: no seal or excerpt that can be read.
+What it cannot check, it says. Whoever could change the folder could change this file too: use a copy that you had
+before, or compare it with one from the makers of the program that sealed.
 """
 
 from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__" and not sys.flags.isolated:
+    del sys.path[0]  # a file planted beside this one must not be taken for a part of Python
 
 import argparse
 import base64
@@ -22,7 +28,6 @@ import os
 import re
 import stat
 import struct
-import sys
 import unicodedata
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -1277,16 +1282,26 @@ def check_page(answers: Answers, folder: Folder, raw: bytes) -> None:
 # -- excerpts ---------------------------------------------------------------------------------------------------------
 
 
+def encoded(text: str) -> bytes:
+    """UTF-8, exactly; Bad where there is none, for what is shown must be what was hashed."""
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise Bad("a text holds half a character, which no sealed text does") from None
+
+
 def event_leaf(event: dict[str, Any]) -> bytes:
     """The leaf of an event of an excerpt; Bad when it is not well formed."""
+    if set(event) != {"event_id", "index", "proof", "fields", "withheld"}:
+        raise Bad("the event is not well formed: it holds other entries than an excerpt's")
     fields, withheld = event.get("fields"), event.get("withheld")
     if not isinstance(fields, dict) or not isinstance(withheld, dict) or not isinstance(event.get("event_id"), str):
         raise Bad("the event is not well formed")
     sealed = {}
     for name, field in fields.items():
-        if not has(field, {"salt": str, "value": str}) or not is_hex(field["salt"], 32):
+        if not has(field, {"salt": str, "value": str}) or len(field) != 2 or not is_hex(field["salt"], 32):
             raise Bad(f"the field {name} is not well formed")
-        content = bytes.fromhex(field["salt"]) + name.encode() + b"\0" + field["value"].encode("utf-8", "replace")
+        content = bytes.fromhex(field["salt"]) + name.encode() + b"\0" + encoded(field["value"])
         sealed[name] = hashlib.sha256(content).digest()
     for name, commitment in withheld.items():
         if not is_hex(commitment) or name in sealed:
@@ -1295,7 +1310,7 @@ def event_leaf(event: dict[str, Any]) -> bytes:
     if any(not re.fullmatch("[a-z0-9_]+", name) for name in sealed):
         raise Bad("a field has an impossible name")
     commitments = b"".join(sealed[name] for name in sorted(sealed))
-    return hashlib.sha256(b"\0" + event["event_id"].encode("utf-8", "replace") + b"\0" + commitments).digest()
+    return hashlib.sha256(b"\0" + encoded(event["event_id"]) + b"\0" + commitments).digest()
 
 
 def climb(leaf: bytes, index: int, count: int, path: list[bytes]) -> bytes | None:
@@ -1330,6 +1345,7 @@ def check_excerpt(path: str, wanted: str | None) -> tuple[Answers, list[str]]:
         document is None
         or not has(document, {"schema": str, "manifest": str, "events": list})
         or document["schema"] != EXCERPT
+        or not set(document) <= {"schema", "manifest", "signature", "events"}
     ):
         answers.problem(2, "this is no excerpt that can be read", str(path), "JSON of the schema " + EXCERPT)
         answers.unreadable = True
@@ -1345,16 +1361,25 @@ def check_excerpt(path: str, wanted: str | None) -> tuple[Answers, list[str]]:
     if merkle is None or merkle["scheme"] != MERKLE:
         answers.problem(14, "the manifest holds no Merkle root of a known scheme", str(path))
         return answers, lines
+    shown: set[str] = set()
+    count = 0
     for event in document["events"]:
-        proven = check_event(answers, event, merkle)
+        proven = check_event(answers, event, merkle, shown)
+        count += proven
         lines += event_lines(event, merkle, proven) if isinstance(event, dict) else []
-    answers.done(14, f"{len(document['events'])} events of {merkle['leaves']}, proven to belong to the signed timeline")
+    if not document["events"]:
+        answers.problem(14, "the excerpt holds no event", str(path))
+    answers.done(14, f"{count} events of {merkle['leaves']}, proven to belong to the signed timeline")
     return answers, lines
 
 
-def check_event(answers: Answers, event: Json, merkle: dict[str, Any]) -> bool:
-    """Whether one event belongs to the signed timeline."""
+def check_event(answers: Answers, event: Json, merkle: dict[str, Any], shown: set[str]) -> bool:
+    """Whether one event belongs to the signed timeline, and was not shown before."""
     where = str(event.get("event_id")) if isinstance(event, dict) else "?"
+    if where in shown:
+        answers.problem(14, "the event is shown more than once", where)
+        return False
+    shown.add(where)
     try:
         root = root_of_event(event, merkle["leaves"])
     except Bad as error:

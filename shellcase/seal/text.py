@@ -106,7 +106,7 @@ def _commands(manifest: SealManifest, facts: Facts) -> str:
         f"    (Get-FileHash {MANIFEST.replace('/', chr(92))} -Algorithm SHA256).Hash     (PowerShell)",
         "  Every file",
         "    sha256sum -c --quiet manifest-sha256.txt tagmanifest-sha256.txt",
-        f"    python3 {SCRIPT} .          (needs only Python 3.8 or later; also links, extra files,",
+        f"    python3 -I {SCRIPT} .          (needs only Python 3.8 or later; also links, extra files,",
         "                                   audit chain, signature)",
     ]
     if manifest.signer:

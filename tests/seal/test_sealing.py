@@ -128,7 +128,7 @@ def test_a_key_made_the_same_day_is_said_and_an_older_one_is_not(root: Path, tmp
 def test_the_checker_inside_the_seal_is_ours_byte_for_byte(root: Path) -> None:
     seal_case(root, None, PLAIN, NOW)
     assert (root / "seal/verify.py").read_bytes() == (ROOT / "shellcase/seal/standalone.py").read_bytes()
-    assert "python3 seal/verify.py ." in (root / "seal/SEAL.txt").read_text("utf-8")
+    assert "python3 -I seal/verify.py ." in (root / "seal/SEAL.txt").read_text("utf-8")
 
 
 def test_an_unfinished_case_is_sealed_and_says_so(tmp_path: Path) -> None:
