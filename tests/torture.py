@@ -90,6 +90,7 @@ class Torture:
         """None when the run was killed before its end, else its exit code."""
         log = self.folder / f"{case.name}.durable" if self.chance.random() < 0.5 else None
         if log:
+            self._wait_for_orphans()
             powerloss.all_durable(case, log)
         run = self._start(case, log)
         try:
