@@ -36,6 +36,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from collector.buffers import Buffers
 from collector.collect import Plan, collect
 from collector.definitions import load
 from collector.image import open_source
@@ -69,7 +70,7 @@ def make_image(path: Path, sizes: list[int]) -> None:
         (mount / "bench").mkdir()
         source = random.Random(7)  # noqa: S311 - any bytes do
         for n, size in enumerate(sizes):
-            with (mount / "bench" / f"file{n:05d}.bin").open("wb") as fh:
+            with (mount / "bench" / f"file{n:05d}.log").open("wb") as fh:
                 for at in range(0, size, MIB):
                     fh.write(source.randbytes(min(MIB, size - at)).replace(b"<", b"="))
     finally:
@@ -81,19 +82,19 @@ def make_image(path: Path, sizes: list[int]) -> None:
 
 def hashing_only(image_path: Path, _folder: Path) -> int:
     """Read every file as the collector does and hash it."""
-    lanes, total = Lanes(), 0
+    lanes, buffers, total = Lanes(), Buffers(), 0
     with closing(open_source(image_path)) as image:
         volume = survey(image)[0]
         for entry in sorted((e for e in volume.tree.files if e.name.startswith("file")), key=lambda e: e.record):
             file = volume.fs.file(entry.record)
             assert file is not None
             stream = file.streams[0]
-            chunks = (p.data for p in pieces(volume.fs.reader, volume.fs.cluster, stream))
+            chunks = (p.data for p in pieces(volume.fs.reader, volume.fs.cluster, stream, buffers=buffers))
             total += _hashed(chunks, lanes, alone=stream.size < MIB)
     return total
 
 
-def _hashed(chunks: Iterator[bytes], lanes: Lanes, *, alone: bool) -> int:
+def _hashed(chunks: Iterator[bytes | memoryview], lanes: Lanes, *, alone: bool) -> int:
     """Bytes hashed; one piece alone costs more to hand over to a thread than to hash."""
     if alone:
         data = b"".join(chunks)
@@ -168,6 +169,7 @@ def ours(work: str, image: Path, folder: Path) -> Ran:
     environment = [sys.executable, "-m", "bench.collecting", work, str(image), str(folder)]
     ran, said = _run(environment, Path(__file__).resolve().parents[1])
     told = json.loads(said)
+    assert told["bytes"] == sum(_sizes(image.stem)), f"{work} worked on {told['bytes']} bytes"
     return Ran(told["bytes"], told["seconds"], ran.whole, ran.cpu, ran.peak)
 
 
@@ -176,7 +178,7 @@ def acquire(image: Path, folder: Path, *options: str) -> Ran:
     program = str(Path(sys.executable).parent / "acquire")
     command = [program, str(image), "--force", "-o", str(folder), "--no-gui", "-p", "none", "-ot", "dir"]
     ran, _said = _run([*command, "--path", "/bench", *options], folder)
-    taken = sum(p.stat().st_size for p in folder.rglob("file*.bin"))
+    taken = sum(p.stat().st_size for p in folder.rglob("file*.log"))
     assert taken == sum(_sizes(image.stem)), f"acquire took {taken} bytes"
     return Ran(taken, ran.work, ran.whole, ran.cpu, ran.peak)
 

@@ -10,8 +10,9 @@ from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from collector.present import still_there
 from collector.runs import Reader
@@ -31,21 +32,40 @@ class FilePart:
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Bytes from `offset`; fewer only at the end of the range. OSError where the file ends before its range."""
-        want = max(min(length, self.size - offset), 0)
-        if offset + want > self.held:
-            msg = f"the file ends at byte {self._offset + self.held}, {offset + want - self.held} bytes too soon"
-            raise OSError(msg)
+        want = self._wanted(offset, length)
         try:
             self._fh.seek(self._offset + offset)
             data = self._fh.read(want)
         except OSError:
             still_there(Path(self._fh.name))
             raise
-        if len(data) < want:  # it was longer when it was opened
-            still_there(Path(self._fh.name), self._offset + self.held)
-            msg = f"the file gives {len(data)} bytes at {self._offset + offset} instead of {want}"
-            raise OSError(msg)
+        self._all_there(offset, want, len(data))
         return data
+
+    def read_into(self, offset: int, view: memoryview) -> int:
+        """The same into memory that is there; how many bytes came."""
+        want = self._wanted(offset, len(view))
+        try:
+            self._fh.seek(self._offset + offset)
+            got = cast(BufferedIOBase, self._fh).readinto(view[:want])
+        except OSError:
+            still_there(Path(self._fh.name))
+            raise
+        self._all_there(offset, want, got)
+        return want
+
+    def _wanted(self, offset: int, length: int) -> int:
+        want = max(min(length, self.size - offset), 0)
+        if offset + want > self.held:
+            msg = f"the file ends at byte {self._offset + self.held}, {offset + want - self.held} bytes too soon"
+            raise OSError(msg)
+        return want
+
+    def _all_there(self, offset: int, want: int, got: int) -> None:
+        if got < want:  # it was longer when it was opened
+            still_there(Path(self._fh.name), self._offset + self.held)
+            msg = f"the file gives {got} bytes at {self._offset + offset} instead of {want}"
+            raise OSError(msg)
 
     def exactly(self, offset: int, length: int) -> bytes:
         """`length` bytes, or OSError."""

@@ -7,6 +7,7 @@ import struct
 import zlib
 from typing import Protocol
 
+from collector.buffers import Filling
 from collector.runs import Reader
 
 READER_FAULTS = (
@@ -88,6 +89,12 @@ class Window:
         if offset >= self.size:
             return b""
         return self._media.read_at(self._offset + offset, min(length, self.size - offset))
+
+    def read_into(self, offset: int, view: memoryview) -> int | None:
+        """The same into memory that is there, where the media can; None where it cannot."""
+        if offset >= self.size or not isinstance(self._media, Filling):
+            return None
+        return self._media.read_into(self._offset + offset, view[: self.size - offset])
 
 
 _MIB = 1 << 20

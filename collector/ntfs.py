@@ -161,7 +161,7 @@ class Ntfs:
         self.damaged = 0
         size, left, number = self.record_size, b"", 0
         for piece in pieces(self.reader, self.cluster, self.mft):
-            data = left + piece.data
+            data = left + bytes(piece.data)
             whole = len(data) // size * size
             for at in range(0, whole, size):
                 raw = data[at : at + size]

@@ -14,7 +14,9 @@ from typing import Protocol
 from dissect.util.compression import lznt1
 from msgspec import Struct
 
-PIECE = 1 << 20
+from collector.buffers import SIZE, Buffers
+
+PIECE = SIZE
 _MAX_RUNS = 4_000_000
 
 Run = tuple[int | None, int]
@@ -80,13 +82,16 @@ class Piece(Struct, frozen=True, gc=False):
     """Bytes of a stream at a logical offset; `error` says that they could not be read and are zeros."""
 
     offset: int
-    data: bytes
+    data: bytes | memoryview
     error: str = ""
 
 
-def pieces(volume: Reader, cluster: int, stream: StreamInfo, *, holes: bool = True) -> Iterator[Piece]:
+def pieces(
+    volume: Reader, cluster: int, stream: StreamInfo, *, holes: bool = True, buffers: Buffers | None = None
+) -> Iterator[Piece]:
     """The stream from its first byte in pieces of up to 1 MiB. `holes=False` leaves sparse runs out.
 
+    With `buffers` whole pieces are views of them, which are used again as soon as no view is left.
     Bytes beyond the initialized size are zeros, as Windows shows them.
     """
     if stream.resident is not None:
@@ -94,12 +99,12 @@ def pieces(volume: Reader, cluster: int, stream: StreamInfo, *, holes: bool = Tr
     elif stream.unit:
         yield from _compressed(volume, cluster, stream)
     else:
-        yield from _plain(volume, cluster, stream, holes)
+        yield from _plain(volume, cluster, stream, holes, buffers)
     if stream.torn:
         yield Piece(stream.size, b"", stream.torn)
 
 
-def _plain(volume: Reader, cluster: int, stream: StreamInfo, holes: bool) -> Iterator[Piece]:
+def _plain(volume: Reader, cluster: int, stream: StreamInfo, holes: bool, buffers: Buffers | None) -> Iterator[Piece]:
     at = 0
     for lcn, count in stream.runs:
         end = min(at + count * cluster, stream.size)
@@ -111,7 +116,7 @@ def _plain(volume: Reader, cluster: int, stream: StreamInfo, holes: bool) -> Ite
         while at < end:
             length = min(PIECE, end - at)
             source = None if start is None or at >= stream.initialized else start + at - first
-            yield _cut(_read(volume, source, at, length), stream.initialized)
+            yield _cut(_read(volume, source, at, length, buffers), stream.initialized)
             at += length
     if at < stream.size and not stream.torn:
         yield Piece(at, b"", f"the runs end {stream.size - at} bytes before the size of the file")
@@ -121,13 +126,16 @@ def _cut(piece: Piece, initialized: int) -> Piece:
     keep = max(initialized - piece.offset, 0)
     if keep >= len(piece.data):
         return piece
-    return Piece(piece.offset, piece.data[:keep] + bytes(len(piece.data) - keep), piece.error)
+    return Piece(piece.offset, bytes(piece.data[:keep]) + bytes(len(piece.data) - keep), piece.error)
 
 
-def _read(volume: Reader, source: int | None, at: int, length: int) -> Piece:
+def _read(volume: Reader, source: int | None, at: int, length: int, buffers: Buffers | None = None) -> Piece:
     if source is None:
         return Piece(at, bytes(length))
     try:
+        view = buffers.read(volume, source, length) if buffers else None
+        if view is not None:
+            return Piece(at, view)
         data = volume.read_at(source, length)
     except OSError as error:
         return _read_small(volume, source, at, length, str(error))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from collector import identity
+from collector.buffers import Buffers
 from collector.classify import HELD, classify
 from collector.dumps import ReadAt, Skeleton, skeleton
 from collector.mftrecord import DOS_NAME
@@ -23,6 +24,8 @@ _HOLES = 16 << 20
 _MAX_ERRORS = 64
 _PACKED_HEAD = 16 << 20
 _SPARSE_DUMP = 1 << 36
+_HEAD = 1 << 16
+_BUFFERS = Buffers()
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -47,17 +50,17 @@ class _Bytes:
 
     def __init__(self, volume: VolumeTree, stream: StreamInfo, *, holes: bool) -> None:
         self.errors: list[str] = []
-        self._pieces = pieces(volume.fs.reader, volume.fs.cluster, stream, holes=holes)
+        self._pieces = pieces(volume.fs.reader, volume.fs.cluster, stream, holes=holes, buffers=_BUFFERS)
         self.head = next(self._chunks(), b"")
 
-    def _chunks(self) -> Iterator[bytes]:
+    def _chunks(self) -> Iterator[bytes | memoryview]:
         for piece in self._pieces:
             if piece.error and len(self.errors) < _MAX_ERRORS:
                 self.errors.append(piece.error)
             if piece.data:
                 yield piece.data
 
-    def all(self) -> Iterator[bytes]:
+    def all(self) -> Iterator[bytes | memoryview]:
         """From the first byte on; once."""
         return chain((self.head,) if self.head else (), self._chunks())
 
@@ -76,7 +79,7 @@ def take(
     """Store the stream and record it under its id. Of memory dumps only digests and a skeleton unless `dumps`."""
     packed = _as_extents(stream, place, volume.fs.cluster)
     source = _Bytes(volume, stream, holes=not packed)
-    cls = classify(place.path, place.stream, source.head, stream.size)
+    cls = classify(place.path, place.stream, bytes(source.head[:_HEAD]), stream.size)
     if cls == HELD and not dumps:
         source = source if stream.size > _SPARSE_DUMP or not packed else _Bytes(volume, stream, holes=True)
         kept = _hold(case, volume, stream, source)

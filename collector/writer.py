@@ -29,11 +29,11 @@ class Stored(Protocol):
 class CaseWriter(Protocol):
     """The collector's side of a case folder."""
 
-    def put(self, chunks: Iterable[bytes], cls: str) -> Stored:
+    def put(self, chunks: Iterable[bytes | memoryview], cls: str) -> Stored:
         """Store bytes of a class, hashed while written."""
         ...
 
-    def hash_only(self, chunks: Iterable[bytes]) -> Stored:
+    def hash_only(self, chunks: Iterable[bytes | memoryview]) -> Stored:
         """Digests of bytes that stay in the source."""
         ...
 

@@ -11,7 +11,7 @@ from threading import Thread
 from msgspec import Struct
 
 _AHEAD = 8
-Chunk = bytes
+Chunk = bytes | memoryview
 Work = Callable[[Chunk], object]
 
 
@@ -29,18 +29,18 @@ class StoredObject(Struct, frozen=True, kw_only=True):
 class Hashes:
     """Three digests in one pass."""
 
-    def __init__(self, start: bytes = b"") -> None:
+    def __init__(self, start: Chunk = b"") -> None:
         self.size = len(start)
         self.md5 = hashlib.md5(start, usedforsecurity=False)
         self.sha1 = hashlib.sha1(start, usedforsecurity=False)
         self._sha256 = hashlib.sha256(start)
 
-    def update(self, chunk: bytes) -> None:
+    def update(self, chunk: Chunk) -> None:
         """Take in the next bytes."""
         self.md5.update(chunk)
         self.others(chunk)
 
-    def others(self, chunk: bytes) -> None:
+    def others(self, chunk: Chunk) -> None:
         """All but MD5, which is as slow as both together and may go on beside them; each must get every chunk."""
         self.size += len(chunk)
         self.sha1.update(chunk)
@@ -144,7 +144,7 @@ def _end(queues: list[SimpleQueue[_Job | None]]) -> None:
         queue.put(None)
 
 
-def hash_only(chunks: Iterable[bytes], lanes: Lanes | None = None) -> StoredObject:
+def hash_only(chunks: Iterable[Chunk], lanes: Lanes | None = None) -> StoredObject:
     """Digests of bytes that stay in the source."""
     hashes = Hashes()
     if lanes is None:

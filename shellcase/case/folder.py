@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from shellcase.case.description import CaseMeta, read_meta
-from shellcase.case.digests import StoredObject
+from shellcase.case.digests import Chunk, StoredObject
 from shellcase.case.environment import command_line, environment
 from shellcase.case.journal import Audit, Journal, Numbers
 from shellcase.case.listing import files_csv
@@ -162,11 +162,11 @@ class Case:
 
     # -- collection -----------------------------------------------------------------------------------------------
 
-    def put(self, chunks: Iterable[bytes], cls: str) -> StoredObject:
+    def put(self, chunks: Iterable[Chunk], cls: str) -> StoredObject:
         """Store the bytes of an artefact."""
         return self._store.put(chunks, cls)
 
-    def hash_only(self, chunks: Iterable[bytes]) -> StoredObject:
+    def hash_only(self, chunks: Iterable[Chunk]) -> StoredObject:
         """Digests of an artefact that stays in the source."""
         return self._store.hash_only(chunks)
 

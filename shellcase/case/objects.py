@@ -23,7 +23,7 @@ from pathlib import Path
 
 import cart
 
-from shellcase.case.digests import Hashes, Lanes, StoredObject, hash_only
+from shellcase.case.digests import Chunk, Hashes, Lanes, StoredObject, hash_only
 from shellcase.case.writing import CheckedFile
 from shellcase.errors import IntegrityError
 
@@ -47,11 +47,11 @@ class ObjectStore:
     def _lanes(self) -> Lanes:
         return Lanes()
 
-    def put(self, chunks: Iterable[bytes], cls: str) -> StoredObject:
+    def put(self, chunks: Iterable[Chunk], cls: str) -> StoredObject:
         """Store bytes of a class once. IntegrityError when the disk gives back other bytes."""
         stream = iter(chunks)
         most = _CART_LIMIT if cls in _CART_CLASSES else 0
-        head, size = list[bytes](), 0
+        head, size = list[Chunk](), 0
         for chunk in stream:
             head.append(chunk)
             size += len(chunk)
@@ -59,18 +59,18 @@ class ObjectStore:
                 return self._put_large(chain(head, stream))
         return self._put_small(head[0] if len(head) == 1 else b"".join(head), pack=bool(most) and size <= most)
 
-    def hash_only(self, chunks: Iterable[bytes]) -> StoredObject:
+    def hash_only(self, chunks: Iterable[Chunk]) -> StoredObject:
         """Digests of bytes that stay in the source."""
         return hash_only(chunks, self._lanes)
 
-    def _put_small(self, data: bytes, *, pack: bool) -> StoredObject:
+    def _put_small(self, data: Chunk, *, pack: bool) -> StoredObject:
         hashes = Hashes(data)
         name = _name(hashes.sha256, packed=pack)
         if self._is_new(name):
             self._write(data, hashes.sha256, name, pack=pack)
         return hashes.stored(name, "cart" if pack else "raw")
 
-    def _write(self, data: bytes, sha256: str, name: str, *, pack: bool) -> None:
+    def _write(self, data: Chunk, sha256: str, name: str, *, pack: bool) -> None:
         """A small object: written, read back, renamed."""
         content = _packed(data) if pack else data
         temp = self._temp(name)
@@ -84,7 +84,7 @@ class ObjectStore:
             raise _differs(temp)
         self._rename(temp, name)
 
-    def _put_large(self, chunks: Iterator[bytes]) -> StoredObject:
+    def _put_large(self, chunks: Iterator[Chunk]) -> StoredObject:
         hashes, temp = Hashes(), self._temp("")
         file = CheckedFile(temp)
         try:
@@ -179,7 +179,7 @@ def _differs(path: str) -> IntegrityError:
     return IntegrityError("bytes read back differ from bytes written", path, "check the disk of the case")
 
 
-def _write_all(handle: int, content: bytes) -> None:
+def _write_all(handle: int, content: Chunk) -> None:
     done = os.write(handle, content)
     while done < len(content):
         done += os.write(handle, memoryview(content)[done:])
@@ -228,7 +228,7 @@ def _packed_sha256(path: Path) -> str:
     return hashlib.sha256(data).hexdigest() if _packed(data) == raw else ""
 
 
-def _packed(data: bytes) -> bytes:
+def _packed(data: Chunk) -> bytes:
     packed = io.BytesIO()
     cart.pack_stream(io.BytesIO(data), packed)
     return packed.getvalue()

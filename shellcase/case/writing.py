@@ -26,85 +26,89 @@ class CheckedFile:
     """A new read-only file. `write` and `check` may run side by side, each in the order of the chunks."""
 
     def __init__(self, path: str) -> None:
-        self._path, self._direct = path, _DIRECT
-        self._writer = self._open(_NEW)
+        self._path = path
+        self._writer, self._direct = self._open(_NEW, _DIRECT)
         self._reader: io.FileIO | None = None
         self._out, self._in = mmap.mmap(-1, _PIECE), mmap.mmap(-1, _PIECE)  # begin on a page, as direct access wants
         self._filled = self._written = self._checked = 0
         self._digest = hashlib.sha256()
 
-    def _open(self, flags: int) -> int:
+    def _open(self, flags: int, direct: int) -> tuple[int, int]:
+        """A handle, and whether it passes the cache by."""
         try:
-            return os.open(self._path, flags | self._direct, 0o444)
+            return os.open(self._path, flags | direct, 0o444), direct
         except OSError as error:
-            if not self._direct or error.errno not in _UNABLE:
+            if not direct or error.errno not in _UNABLE:
                 raise
-        self._direct = 0
         if flags & os.O_CREAT:  # some have made the file before they refuse
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._path)  # noqa: PTH108
-        return os.open(self._path, flags, 0o444)
+        return os.open(self._path, flags, 0o444), 0
 
-    def write(self, chunk: bytes) -> None:
-        """Take the next bytes."""
+    def write(self, chunk: bytes | memoryview) -> None:
+        """Take the next bytes. Whole pages of a `mmap` of this piece's length are written from where they are."""
         view = memoryview(chunk)
+        if not self._filled and view.nbytes == _PIECE and isinstance(view.obj, mmap.mmap) and len(view.obj) == _PIECE:
+            self._flush(view, _PIECE)
+            return
         while view:
             count = min(len(view), _PIECE - self._filled)
             self._out[self._filled : self._filled + count] = view[:count]
             self._filled += count
             view = view[count:]
             if self._filled == _PIECE:
-                self._flush(_PIECE)
+                self._flush_filled(_PIECE)
 
-    def _flush(self, length: int) -> None:
+    def _flush_filled(self, padded: int) -> None:
+        with memoryview(self._out) as whole:
+            self._flush(whole[:padded], self._filled)
+        self._filled = 0
+
+    def _flush(self, view: memoryview, length: int) -> None:
+        """Write a piece of which `length` bytes count."""
         try:
-            self._write_out(length)
+            self._write_out(view)
         except OSError as error:
             if not self._direct or self._written or error.errno not in _UNABLE:
                 raise
             self._begin_again()
-            self._write_out(length)
-        self._written += self._filled
-        self._filled = 0
+            self._write_out(view)
+        self._written += length
 
-    def _write_out(self, length: int) -> None:
-        with memoryview(self._out) as whole:
-            done = 0
-            while done < length:
-                done += os.write(self._writer, whole[done:length])
+    def _write_out(self, view: memoryview) -> None:
+        done = 0
+        while done < len(view):
+            done += os.write(self._writer, view[done:])
 
     def _begin_again(self) -> None:
         """The file system opens for direct access, but does not write."""
         os.close(self._writer)
         os.unlink(self._path)  # noqa: PTH108
-        self._direct = 0
-        self._writer = self._open(_NEW)
+        self._writer, self._direct = self._open(_NEW, 0)
 
-    def check(self, _chunk: bytes) -> None:
+    def check(self, _chunk: bytes | memoryview) -> None:
         """Read back whole pieces that were written."""
         while self._checked + _PIECE <= self._written:
             self._read_back()
 
     def _read_back(self) -> int:
         if self._reader is None:
-            self._reader = io.FileIO(self._open(_BACK), "rb")
+            self._reader = io.FileIO(self._open(_BACK, self._direct)[0], "rb")
         count = self._reader.readinto(self._in) or 0
-        with memoryview(self._in) as whole, whole[:count] as part:
-            self._digest.update(part)
+        with memoryview(self._in) as whole:
+            self._digest.update(whole[:count])
         self._checked += count
         return count
 
     def finish(self) -> str:
-        """Write and read back the rest; the SHA-256 of what the file gave back."""
+        """Write and read back the rest; the SHA-256 of what the file gave back, empty if it has another length."""
         size = self._written + self._filled
         if self._filled:
-            self._flush(-(-self._filled // _BLOCK) * _BLOCK if self._direct else self._filled)
+            self._flush_filled(-(-self._filled // _BLOCK) * _BLOCK if self._direct else self._filled)
         os.truncate(self._writer, size)
         while self._checked < size and self._read_back():
             pass
-        if os.fstat(self._writer).st_size != self._checked:
-            return ""
-        return self._digest.hexdigest()
+        return self._digest.hexdigest() if os.fstat(self._writer).st_size == self._checked else ""
 
     def close(self) -> None:
         """Release the file."""

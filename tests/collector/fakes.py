@@ -24,7 +24,7 @@ class MemoryCase:
     sources: dict[str, SourceRecord] = field(default_factory=dict)
     puts: int = 0
 
-    def put(self, chunks: Iterable[bytes], cls: str) -> StoredObject:
+    def put(self, chunks: Iterable[bytes | memoryview], cls: str) -> StoredObject:
         self.puts += 1
         data = b"".join(chunks)
         self.objects[hashlib.sha256(data).hexdigest()] = data
@@ -32,7 +32,7 @@ class MemoryCase:
             data, f"objects/{hashlib.sha256(data).hexdigest()}", "cart" if cls in ("script", "pe") else "raw"
         )
 
-    def hash_only(self, chunks: Iterable[bytes]) -> StoredObject:
+    def hash_only(self, chunks: Iterable[bytes | memoryview]) -> StoredObject:
         return _stored(b"".join(chunks), None, "held")
 
     def known(self, artifact_id: str) -> Item | None:
