@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from collector import identity
 from collector.definitions import Catalogue, load
 from collector.deleted import DEFINITION, Recovered, deleted_files
 from collector.image import Image
 from collector.judge import Judge
+from collector.leftout import left_line
 from collector.machines import Disk, disks_of
 from collector.ntfs import FileRecord
 from collector.queue import Preflight, Wanted, preflight, queue
@@ -132,6 +133,8 @@ class _Collection:
         """Take everything that was found, then what is left of deleted files."""
         for entry in self._missing_ones:
             self.skip(entry)
+        for left in self._disk.image.left:
+            self.skip(left_line(self._disk.source, left))
         done, total = 0, sum(w.size for w in self.wanted)
         for one in self.wanted:
             self._target(one.target, one.file)
@@ -153,18 +156,19 @@ class _Collection:
             refuse = self._refuser(target, tuple(definitions))
             if file is None:
                 self._disk.image.all_there()
-                refuse("failed", f"its $MFT record {target.entry.record} cannot be read", None)
+                refuse("failed", f"its $MFT record {target.entry.record} cannot be read", None, None)
                 continue
             streams = streams_of(file, wanted)
             if not streams:
-                refuse("missing", "the stream does not exist", None if wanted == "*" else wanted)
+                refuse("missing", "the stream does not exist", None if wanted == "*" else wanted, None)
             for stream in streams:
                 self._stream(target, file, stream, tuple(definitions), refuse)
 
     def _refuser(self, target: Target, definitions: tuple[str, ...]) -> Refuse:
-        def refuse(outcome: OutcomeKind, reason: str, stream: str | None) -> None:
+        def refuse(outcome: OutcomeKind, reason: str, stream: str | None, size: int | None) -> None:
             path = target.volume.volume.name + target.path + (f":{stream}" if stream else "")
-            self.skip(self._missing(target.volume, definitions[0], path, outcome, reason))
+            missing = self._missing(target.volume, definitions[0], path, outcome, reason)
+            self.skip(structs.replace(missing, size=size))
 
         return refuse
 
@@ -183,7 +187,7 @@ class _Collection:
     ) -> None:
         why = self._judge.refusal(target.path, file, stream, definitions)
         if why:
-            refuse(why[0], why[1], stream.name or None)
+            refuse(why[0], why[1], stream.name or None, stream.size if file.listed else None)
             return
         place = Place(
             source=self._disk.source,
@@ -196,7 +200,7 @@ class _Collection:
         )
         item = self._take(target.volume, file, stream, place)
         if item.read_errors:
-            refuse("failed", "read with errors, the rest was taken: " + "; ".join(item.read_errors), item.stream)
+            refuse("failed", "read with errors, the rest was taken: " + "; ".join(item.read_errors), item.stream, None)
 
     def _take(self, volume: VolumeTree, file: FileRecord, stream: StreamInfo, place: Place) -> Item:
         artifact = place.artifact_id(volume)
@@ -263,4 +267,4 @@ class _Collection:
         )
 
 
-Refuse = Callable[[OutcomeKind, str, str | None], None]
+Refuse = Callable[[OutcomeKind, str, str | None, int | None], None]

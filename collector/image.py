@@ -59,6 +59,11 @@ class Image:
         """Media bytes; of a collection the bytes of its files."""
         return self.media.size
 
+    @property
+    def left(self) -> tuple[gathered.Left, ...]:
+        """Members of a collection that are no files of its volumes."""
+        return self.opened.left if isinstance(self.opened, gathered.Gathered) else ()
+
     def all_there(self) -> None:
         """To be asked after an error. EvidenceError when the source was unplugged: that is no damage to be noted."""
         for path in (self.path, *self.segments):

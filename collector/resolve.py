@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from collector.definitions import Definition
 from collector.identity import printable, reparse_text
+from collector.leftout import unasked
 from collector.patterns import Matcher, Node, Pattern
 from collector.survey import VolumeTree
 from collector.tree import ORPHAN, Entry
@@ -50,9 +51,10 @@ def resolve(source: str, volumes: Sequence[VolumeTree], definitions: Sequence[De
         numbers = [n for n, p in enumerate(patterns) if _applies(p, volume, letters)]
         nodes = _Nodes(volume, matcher.root(numbers))
         found = _on_volume(volume, matcher, nodes, hits)
-        missing += _by_content(source, volume, [d.name for d in definitions], found)
+        _by_content(volume, [d.name for d in definitions], found)
         targets += [found[k] for k in sorted(found, key=lambda k: (k[1], k[0]))]
         missing += nodes.links(source)
+        missing += unasked(source, volume, _streams(found), {m.path for m in missing}, ALL_STREAMS)
         missed = (n for n in numbers if (n, volume.ident) not in hits)
         missing += [_nothing(source, volume, patterns[n]) for n in missed]
     missing += [_no_drive(source, p) for p in patterns if not any(_applies(p, v, letters) for v in volumes)]
@@ -83,30 +85,23 @@ def _on_volume(
     return found
 
 
-def _by_content(
-    source: str, volume: VolumeTree, asked: Sequence[str], found: dict[tuple[int, str], Target]
-) -> list[Missing]:
-    """Add the files that were told by their content; those that nothing asks for are named."""
-    missing, claims = list[Missing](), volume.handle.claims
+def _by_content(volume: VolumeTree, asked: Sequence[str], found: dict[tuple[int, str], Target]) -> None:
+    """Add the files that were told by their content."""
+    claims = volume.handle.claims
     for entry in volume.tree.files if claims else ():
         key = entry.record, volume.tree.path(entry)
         names = [n for n in claims.get(entry.record, ()) if n in asked]
         if names:
             known = found.setdefault(key, Target(volume, entry, key[1])).wanted.setdefault(ALL_STREAMS, [])
             known += [n for n in names if n not in known]
-        elif entry.record in claims and key not in found:
-            path, definition = printable(volume.volume.name + key[1]), claims[entry.record][0]
-            missing.append(
-                Missing(
-                    source=source,
-                    volume=volume.shown,
-                    definition=definition,
-                    path=path,
-                    outcome="excluded",
-                    reason="the profile does not ask for such files",
-                )
-            )
-    return missing
+
+
+def _streams(found: Mapping[tuple[int, str], Target]) -> dict[int, set[str]]:
+    """Which streams of which file are asked for."""
+    streams: dict[int, set[str]] = {}
+    for (record, _path), target in found.items():
+        streams.setdefault(record, set()).update(target.wanted)
+    return streams
 
 
 class _Nodes:

@@ -82,8 +82,8 @@ class Item(Struct, frozen=True, kw_only=True, gc=False):
     read_errors: tuple[str, ...] = ()
 
 
-class Missing(Struct, frozen=True, kw_only=True):
-    """One attempt that took nothing: a line of not_collected.jsonl."""
+class Missing(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One attempt that took nothing: a line of not_collected.jsonl. `size` for files of collections."""
 
     source: str
     volume: str
@@ -91,6 +91,7 @@ class Missing(Struct, frozen=True, kw_only=True):
     path: str
     outcome: OutcomeKind
     reason: str
+    size: int | None = None
 
 
 class SnapshotInfo(Struct, frozen=True, kw_only=True):

@@ -43,7 +43,11 @@ class FolderBundle:
         while waiting:
             folder, above = waiting.pop()
             deeper = []
-            for entry in self._entries(folder):
+            entries = self._entries(folder)
+            if isinstance(entries, str):
+                yield self._closed(folder, above, entries)
+                continue
+            for entry in entries:
                 if len(self._paths) >= _MOST:
                     self.problems.append(f"only the first {_MOST} files of the folder are looked at")
                     return
@@ -53,15 +57,22 @@ class FolderBundle:
                     yield self._one(Path(entry.path), (*above, entry.name))
             waiting += reversed(deeper)
 
-    def _entries(self, folder: Path) -> list[os.DirEntry[str]]:
+    def _entries(self, folder: Path) -> list[os.DirEntry[str]] | str:
+        """What is in a folder, or why that cannot be told."""
         try:
             with os.scandir(folder) as found:
                 return sorted(found, key=lambda e: e.name)
         except OSError as error:
-            self.problems.append(
-                f"the folder {_shown(folder.relative_to(self._root))} cannot be read: {error.strerror}"
-            )
-            return []
+            why = error.strerror or str(error)
+            self.problems.append(f"the folder {_shown(folder.relative_to(self._root))} cannot be read: {why}")
+            return why
+
+    def _closed(self, path: Path, parts: tuple[str, ...], why: str) -> Member:
+        """A folder that cannot be looked into stands in the list as one entry."""
+        self._paths.append(path)
+        self._stamps.append((-1, -1))
+        note = f"it cannot be read: {why}; the folder, and what is in it, is not here"
+        return Member(name="/".join(parts) or ".", parts=parts, size=0, kind="refused", note=note)
 
     def _one(self, path: Path, parts: tuple[str, ...]) -> Member:
         self._paths.append(path)

@@ -101,7 +101,7 @@ class Listing:
     def __init__(self, media: Strung, files: Iterable[Filed], history: Callable[[Filed], Known | None]) -> None:
         self._media, self._history = media, history
         self.damaged = 0
-        self.doubles: list[str] = []
+        self.doubles: list[int] = []
         self.claims: dict[int, tuple[str, ...]] = {}
         self.homes: dict[str, int] = {}
         self._nodes: dict[str, _Node] = {}
@@ -119,7 +119,7 @@ class Listing:
         if node is None:
             node = self._nodes[key] = _Node(self._number(), filed.parts)
         if filed.stream in node.streams:
-            self.doubles.append(filed.member.name)
+            self.doubles.append(filed.index)
         else:
             node.streams[filed.stream] = filed
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from collector.filesystem import VolumeHandle
 from collector.gathered.bundle import Watch
+from collector.gathered.left import Left
 from collector.runs import Reader
 
 
@@ -17,7 +18,7 @@ class Gathered:
 
     `incomplete`: some of `problems` are bytes or files that cannot be had, not only remarks. `watch` knows the
     checksums that the collection stores for its files, and which of those read so far differ (`watch.faults`,
-    by number of the member).
+    by number of the member). `left`: the members that are no files of its volumes.
     """
 
     loader: str
@@ -29,6 +30,7 @@ class Gathered:
     problems: tuple[str, ...] = ()
     incomplete: bool = False
     watch: Watch = field(default_factory=Watch)
+    left: tuple[Left, ...] = ()
     closing: Callable[[], None] = lambda: None
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from collector.gathered.bundle import MOST_NESTED, Bundle, FileReader, MemberRea
 from collector.gathered.content import claims
 from collector.gathered.folder import FolderBundle
 from collector.gathered.layouts import Layout, recognise
+from collector.gathered.left import beside
 from collector.gathered.model import Gathered
 from collector.gathered.tars import TarBundle, unpacked
 from collector.gathered.volumes import Sorted, gathered
@@ -149,13 +150,14 @@ def _inner(bundle: Bundle, files: Sorted, path: Path, depth: int) -> Gathered | 
     reader = MemberReader(bundle, found[0])
     inner = None if head_of(reader).startswith((MARK, LOCKED)) else _archive(reader, path)
     opened = _opened(inner, path, depth + 1) if inner else None
-    return opened and _within(opened, bundle, bundle.members[found[0]].name)
+    return opened and _within(opened, bundle, found[0])
 
 
-def _within(opened: Gathered, outer: Bundle, name: str) -> Gathered:
+def _within(opened: Gathered, outer: Bundle, index: int) -> Gathered:
     return replace(
         _also_closing(opened, outer.close),
-        why=f"{opened.why}; inside {name}",
+        why=f"{opened.why}; inside {outer.members[index].name}",
+        left=beside(outer, index, opened.left),
         fingerprint=outer.fingerprint,
         segments=outer.segments,
         problems=(*outer.problems, *opened.problems),
@@ -196,5 +198,6 @@ def _images(bundle: Bundle, files: Sorted) -> list[str]:
         marked = member.kind == "file" and head_of(MemberReader(bundle, index), 32).startswith(_IMAGE_MARKS)
         if marked or member.name.rpartition(".")[2].lower() in _IMAGES:
             found.append(member.name)
-            files.others.remove(index)
+            files.images.append(index)
+    files.others = sorted({*files.others} - {*files.images})
     return found

@@ -10,6 +10,7 @@ from collector.gathered.bundle import Bundle, Member, MemberReader, head_of, nam
 from collector.gathered.content import MACHINE, claims, hive_name, primary_hive
 from collector.gathered.history import MOST_LOG, Known, Log, key_of, read_log
 from collector.gathered.layouts import Layout, Parts, Spot, shaped, with_stream
+from collector.gathered.left import Left, lefts
 from collector.gathered.listing import Filed, Listing, Strung
 from collector.gathered.model import Gathered
 from collector.gathered.sparse import expanded
@@ -26,6 +27,7 @@ class Sorted:
         self.placed: dict[int, Spot] = {}
         self.loose: dict[int, tuple[str, ...]] = {}
         self.others: list[int] = []
+        self.images: list[int] = []
         self.remarks: list[str] = []
         wholes = {f"{m.name}.idx" for m in bundle.members}
         for index, member in enumerate(bundle.members):
@@ -80,8 +82,14 @@ def gathered(bundle: Bundle, layout: Layout | None, files: Sorted) -> Gathered:
         problems=tuple(_problems(bundle, layout, files, listings)),
         incomplete=lost,
         watch=bundle.watch,
+        left=_left(bundle, layout, files, listings),
         closing=bundle.close,
     )
+
+
+def _left(bundle: Bundle, layout: Layout | None, files: Sorted, listings: Mapping[str, Listing]) -> tuple[Left, ...]:
+    doubles = (n for listing in listings.values() for n in listing.doubles)
+    return tuple(lefts(bundle, files.others, files.images, doubles, layout.logs if layout else ()))
 
 
 def _by_volume(bundle: Bundle, files: Sorted, wide: Mapping[int, Member]) -> dict[str, list[Filed]]:
@@ -232,7 +240,8 @@ def _problems(bundle: Bundle, layout: Layout | None, files: Sorted, listings: Ma
     bad = [f"{m.name} ({m.note})" for m in bundle.members if not m.parts and m.kind == "refused"]
     yield from named("entries that were left out", bad)
     for listing in listings.values():
-        yield from named("names that occur twice, of which the first was used", listing.doubles)
+        twice = [bundle.members[n].name for n in listing.doubles]
+        yield from named("names that occur twice, of which the first was used", twice)
     if layout is None:
         unknown = [bundle.members[n].name for n in files.others if bundle.members[n].kind == "file"]
-        yield from named("files of no known kind, not taken", unknown)
+        yield from named("files of no known kind, not taken (not_collected.jsonl has each)", unknown)
