@@ -36,6 +36,8 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from msgspec import structs
+
 from collector.buffers import Buffers
 from collector.collect import Plan, collect
 from collector.definitions import load
@@ -119,7 +121,9 @@ def collecting(image_path: Path, folder: Path) -> int:
     (definitions / "bench.yaml").write_text(_DEFINITION, encoding="utf-8")
     with closing(open_source(image_path)) as image:
         case = Case.create(folder / "case", CaseMeta(fingerprints=(image.fingerprint,)))
-        done = collect(image, case, Plan(catalogue=load(also=definitions), profile="minimal"))
+        catalogue = load(also=definitions)
+        alone = structs.replace(catalogue.profiles, profiles={"bench": ("BenchFiles",)})
+        done = collect(image, case, Plan(catalogue=structs.replace(catalogue, profiles=alone), profile="bench"))
         case.finish_collection()
     return done.bytes
 

@@ -10,8 +10,6 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow as pa
-
 from collector.blocks import BlockMedia, FilePart, Words
 from collector.nearby import Files
 from collector.runs import Reader
@@ -93,9 +91,14 @@ def open_qcow(
 
 
 def unpack_zstd(packed: bytes, size: int) -> bytes:
-    """At most `size` bytes of a zstd frame; what follows the frame is not looked at."""
-    with pa.CompressedInputStream(pa.BufferReader(packed), "zstd") as stream:
-        return bytes(stream.read(size))
+    """At most `size` bytes of a zstd frame; what follows the frame is not looked at. ValueError for other bytes."""
+    import pyarrow as pa
+
+    try:
+        with pa.CompressedInputStream(pa.BufferReader(packed), "zstd") as stream:
+            return bytes(stream.read(size))
+    except pa.ArrowException as error:
+        raise ValueError(str(error)) from error
 
 
 class Qcow(BlockMedia):
@@ -164,6 +167,6 @@ class Qcow(BlockMedia):
             if self._head.features & _OTHER_PACKING:
                 return unpack_zstd(packed, self.block)
             return zlib.decompressobj(-12).decompress(packed, self.block)
-        except (zlib.error, pa.ArrowException) as error:
+        except (zlib.error, ValueError) as error:
             msg = f"the packed cluster {index} is damaged: {error}"
             raise OSError(msg) from error

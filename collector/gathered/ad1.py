@@ -12,9 +12,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
-
-from dissect.evidence.ad1.ad1 import AD1
+from typing import TYPE_CHECKING, BinaryIO
 
 from collector.gathered.bundle import (
     MOST_BYTES,
@@ -28,6 +26,9 @@ from collector.gathered.bundle import (
 from collector.media import READER_FAULTS, StreamMedia
 from shellcase.errors import EvidenceError
 from shellcase.model import FileTimes
+
+if TYPE_CHECKING:
+    from dissect.evidence.ad1.ad1 import AD1
 
 MARK, LOCKED = b"ADSEGMENTEDFILE\0", b"ADCRYPT\0"
 _ENTRY = struct.Struct("<QQQQQII")
@@ -70,6 +71,8 @@ class Ad1Bundle:
             raise
 
     def _opened(self, path: Path) -> AD1:
+        from dissect.evidence.ad1.ad1 import AD1
+
         try:
             image = AD1(list[BinaryIO](self._files))
             locked = image.is_locked()
