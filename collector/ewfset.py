@@ -6,7 +6,6 @@ then is a problem. Renamed segments are read in the order of their own numbers.
 
 from __future__ import annotations
 
-import struct
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from collector.ewfchain import HEAD
+from collector.ewfnumbers import mend_numbers
 from collector.ewfsections import SIGNATURE, SegmentInfo, read_segment
 from collector.ewftables import Group, Run
 from collector.nearby import leads_away
@@ -71,11 +71,14 @@ def find_set(path: Path) -> SegmentSet:
     for other in _candidates(path):
         with other.open("rb") as fh:
             head = fh.read(HEAD)
-        if is_ewf(head) and len(head) == HEAD and struct.unpack_from("<H", head, 9)[0]:
+        if is_ewf(head) and len(head) == HEAD:
             read.append(read_segment(other))
         else:
             strangers.append(other)
-    kept = _one_each(_of_one_set(read, path, found), found)
+    mine = _of_one_set(read, path, found)
+    mend_numbers(mine, named_number)
+    found.remarks += [f"{s.path.name}: its header calls it segment 0, left out" for s in mine if not s.number]
+    kept = _one_each([s for s in mine if s.number], found)
     found.segments = kept
     highest = max((s.number for s in kept), default=0)
     for stranger in strangers:

@@ -94,3 +94,8 @@ def change_stored_md5(path: Path, kinds: tuple[str, ...] = ("hash", "digest")) -
             data[section.data] ^= 0xFF
             struct.pack_into("<I", data, section.data + upto, zlib.adler32(bytes(data[section.data :][:upto])))
     path.write_bytes(data)
+
+
+def number_in(path: Path) -> int:
+    """The segment number in the file header."""
+    return int.from_bytes(path.read_bytes()[9:11], "little")

@@ -405,3 +405,36 @@ def test_any_single_byte(sets: dict[str, Path], tmp_path: Path) -> None:
         if padding:
             done = subprocess.run(["ewfverify", "-q", str(first)], capture_output=True, check=False)
             assert b"SUCCESS" in done.stdout + done.stderr, f"byte {at}"
+
+
+# -- the number of a segment ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("which", [0, 1, 4, -1])
+@pytest.mark.parametrize("mask", [1, 2, 4, 8, 0x55, 0xFF])
+def test_a_damaged_segment_number(sets: dict[str, Path], which: int, mask: int, tmp_path: Path) -> None:
+    """It has no checksum: told with both numbers, nothing is lost by it, and the hash matches all the same."""
+    first = copied(sets["split"], tmp_path)
+    victim = segments(first)[which]
+    tamper.flip(victim, 9, mask)
+    said = judged(first).said
+    assert said.statement == "container damaged; the data hash matches all the same"
+    (problem,) = said.problems
+    assert problem.startswith(f"{victim.name}: the file header says segment {tamper.number_in(victim)}; ")
+    assert said.unreadable == 0
+
+
+def test_a_segment_number_of_nothing(sets: dict[str, Path], tmp_path: Path) -> None:
+    """Zero is no number: the same."""
+    first = copied(sets["split"], tmp_path)
+    tamper.set_number(first, 0)
+    said = judged(first).said
+    assert (said.verdict, said.unreadable) == (DAMAGED, 0)
+    assert any("says segment 0; name, sections" in p for p in said.problems)
+
+
+def test_a_later_segment_alone_under_the_first_name(sets: dict[str, Path], tmp_path: Path) -> None:
+    """Its sections are not those of a first one: its chunks are not read as the start of the disk."""
+    (tmp_path / "disk.E01").write_bytes((sets["split"].parent / "disk.E03").read_bytes())
+    with pytest.raises(EvidenceError, match=r"missing \[1, 2\]"):
+        open_source(tmp_path / "disk.E01")
