@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from shellcase.clean import plain, storable
 from shellcase.export import iso
+from shellcase.grouping import CITE, grouped
 from shellcase.link import Chain, Keyed, link
 from shellcase.model import Finding, HostFacts
 from shellcase.rulebook import Rule, Rulebook, Variant, View, fill
@@ -25,18 +26,23 @@ from shellcase.strength import strengths
 from shellcase.timeline import Timeline
 
 SCHEMA = "shellcase.findings/1"
-CITED = 200
-"""Events a finding lists; `event_count` tells how many there are."""
-GROUPS = 500
-"""Groups one rule may make; the rest share one finding, so that forged addresses cannot flood the report."""
-FURTHER = "(further groups)"
 _SHOWN = 3
 _VALUE = 160
 _FIXED = frozenset(
-    {"event_id", "group_key", "variant", "part", "total", "begin_at", "end_at", "rn", "found_in", "shadowed"}
+    [
+        "event_id",
+        "group_key",
+        "variant",
+        "part",
+        "total",
+        "begin_at",
+        "end_at",
+        "rn",
+        "found_in",
+        "shadowed",
+        "computer",
+    ]
 )
-_CITE = ("ts", "ts_ns", "ts_resolution_ns", "source_id", "artifact_id", "path")
-_RANK = "ts NULLS LAST, ts_ns NULLS LAST, source_id, event_id"
 
 
 class RuleRun(Struct, frozen=True, kw_only=True):
@@ -58,15 +64,20 @@ class Detection(Struct, frozen=True, kw_only=True):
 
 
 def detect(
-    timeline: Timeline, rules: Rulebook, host: HostFacts, snapshots: Mapping[str, str] | None = None
+    timeline: Timeline,
+    rules: Rulebook,
+    host: HostFacts,
+    snapshots: Mapping[str, str] | None = None,
+    computers: Mapping[str, str] | None = None,
 ) -> Detection:
     """Run every rule whose kinds of record are in the case, link what they found, grade it.
 
     `snapshots`: how to name the shadow copy of a state, for findings that rest on records seen only there.
+    `computers`: source → computer, in a case of several; what is found on one is never grouped with another's.
     """
     con = timeline.connection.cursor()
     try:
-        _prepare(con, rules.views, host)
+        _prepare(con, rules.views, host, computers or {})
         present = _present(con)
         runs: list[RuleRun] = []
         keyed: list[Keyed] = []
@@ -91,7 +102,12 @@ def to_json(detection: Detection) -> bytes:
     return msgspec.json.format(msgspec.json.encode(body), indent=1) + b"\n"
 
 
-def _prepare(con: duckdb.DuckDBPyConnection, views: Iterable[View], host: HostFacts) -> None:
+def _prepare(
+    con: duckdb.DuckDBPyConnection, views: Iterable[View], host: HostFacts, computers: Mapping[str, str]
+) -> None:
+    con.execute("CREATE OR REPLACE TEMP TABLE computers (source_id VARCHAR, computer VARCHAR)")
+    for source, computer in sorted(computers.items()):
+        con.execute("INSERT INTO computers VALUES (?, ?)", [source, computer])
     con.execute("CREATE OR REPLACE TEMP TABLE web_roots (virtual VARCHAR, physical VARCHAR)")
     for virtual, physical in sorted({r for site in host.sites for r in site.roots}):
         con.execute("INSERT INTO web_roots VALUES (?, ?)", [virtual.rstrip("/").lower(), physical.rstrip("\\").lower()])
@@ -117,50 +133,12 @@ def _run(
     try:
         con.execute(f"CREATE OR REPLACE TEMP TABLE hit AS SELECT * FROM ({rule.sql}) ORDER BY ALL")  # noqa: S608
         [(hits,)] = con.execute("SELECT count(*) FROM hit").fetchall()
-        table = _grouped(con, rule) if hits else None
+        table = grouped(con, rule) if hits else None
     except duckdb.Error as e:  # one rule's trouble (a damaged JSON, no memory) must not hide the others' findings
         return RuleRun(rule=rule.id, state="failed", reason=plain(str(e), 400)), []
     found = _findings(rule, table, snapshots) if table is not None else []
     events = sum(k.finding.event_count for k in found)
     return RuleRun(rule=rule.id, state="ran", findings=len(found), events=events), found
-
-
-def _grouped(con: duckdb.DuckDBPyConnection, rule: Rule) -> pa.Table:
-    """The rows of `hit` with their citation, cut into groups and runs; `CITED` rows of each, in total order."""
-    columns = [row[0] for row in con.execute("DESCRIBE hit").fetchall()]
-    if "variant" not in columns:
-        con.execute("ALTER TABLE hit ADD COLUMN variant VARCHAR")
-    gap = f"ts - lag(ts) OVER run > INTERVAL {rule.gap} SECOND" if rule.gap is not None else "false"
-    cite = ", ".join(f"t.{c}" for c in _CITE)
-    every = ", ".join(f'"{c}"' for c in columns)
-    sql = f"""
-WITH few AS (
-  SELECT event_id, {cite}, CASE WHEN state LIKE 'snapshot:%' AND event_id NOT IN (
-    SELECT copy_of FROM timeline WHERE copy_of IS NOT NULL AND state = 'live') THEN state END AS found_in
-  FROM timeline t WHERE event_id IN (SELECT event_id FROM hit)),
-cited AS (
-  SELECT h.* REPLACE (coalesce(group_key, '') AS group_key, coalesce(variant, '') AS variant), few.* EXCLUDE (event_id)
-  FROM hit h JOIN few USING (event_id)),
-once AS (
-  SELECT * FROM cited QUALIFY row_number() OVER (PARTITION BY group_key, variant, event_id ORDER BY {every}) = 1),
-ranked AS (
-  SELECT group_key AS own_key, dense_rank() OVER (ORDER BY min(ts) NULLS LAST, group_key) AS place
-  FROM once GROUP BY group_key),
-capped AS (
-  SELECT once.* REPLACE (CASE WHEN place > {GROUPS} THEN '{FURTHER}' ELSE group_key END AS group_key)
-  FROM once JOIN ranked ON group_key = own_key),
-cuts AS (
-  SELECT *, CASE WHEN {gap} THEN 1 ELSE 0 END AS cut FROM capped
-  WINDOW run AS (PARTITION BY group_key, variant ORDER BY {_RANK})),
-parts AS (
-  SELECT * EXCLUDE (cut),
-    sum(cut) OVER (PARTITION BY group_key, variant ORDER BY {_RANK} ROWS UNBOUNDED PRECEDING) AS part FROM cuts)
-SELECT *, count(DISTINCT event_id) OVER whole AS total, count(found_in) OVER whole AS shadowed,
-  max(ts) OVER whole AS end_at,
-  row_number() OVER (PARTITION BY group_key, variant, part ORDER BY {_RANK}) AS rn
-FROM parts WINDOW whole AS (PARTITION BY group_key, variant, part)
-QUALIFY rn <= {CITED} ORDER BY group_key, variant, part, rn"""  # noqa: S608 - constants and column names of our own
-    return con.sql(sql).to_arrow_table()
 
 
 def _findings(rule: Rule, table: pa.Table, snapshots: Mapping[str, str]) -> list[Keyed]:
@@ -197,7 +175,7 @@ def _finding(
         event_count=total,
         artifacts=tuple(sorted({str(r["artifact_id"]) for r in rows})),
         paths=tuple(sorted({str(r["path"]) for r in rows})),
-        observation=fill(variant.observation or rule.observation, texts),
+        observation=_on(rows[0]["computer"]) + fill(variant.observation or rule.observation, texts),
         inference=fill(variant.inference or rule.inference, texts),
         alternatives=rule.alternatives if variant.alternatives is None else variant.alternatives,
         limits=(*(f"{one.kind}: {' '.join(one.text.split())}" for one in rule.limits), *_shadowed(rows, snapshots)),
@@ -205,6 +183,10 @@ def _finding(
     )
     keys = tuple(sorted({(c[4:], v) for c, vs in named.items() if c.startswith("key_") for v in vs if v}))
     return Keyed(finding=finding, stage=rule.stage, keys=keys, times=_times(rows))
+
+
+def _on(computer: object) -> str:
+    return f"On {computer}: " if computer else ""
 
 
 def _shadowed(rows: list[dict[str, object]], snapshots: Mapping[str, str]) -> tuple[str, ...]:
@@ -254,7 +236,7 @@ def _times(rows: list[dict[str, object]]) -> tuple[float, ...]:
 
 def _named(rows: list[dict[str, object]]) -> dict[str, list[str]]:
     """Distinct values per named column in order of time; None and empty text left out."""
-    skip = _FIXED.union(_CITE)
+    skip = _FIXED.union(CITE)
     names = [c for c in rows[0] if c not in skip]
     return {c: list(dict.fromkeys(str(r[c]) for r in rows if r[c] not in (None, ""))) for c in names}
 

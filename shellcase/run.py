@@ -20,6 +20,7 @@ from collector.image import Image
 from collector.queue import Preflight
 from collector.records import SourceRecord
 from shellcase.case import Case, CaseMeta
+from shellcase.computers import computers_of
 from shellcase.detect import Detection, to_json
 from shellcase.detect import detect as find
 from shellcase.errors import LOSS, OK, UsageError, worst
@@ -150,7 +151,13 @@ def detect(run: Run) -> int:
     case = run.case
     run.progress("detect", 0, 1)
     with closing(Timeline.connect(case.timeline_to_read())) as timeline:
-        found = find(timeline, load_rules(RULES), _machine(case), words_of(read_snapshots(case)))
+        found = find(
+            timeline,
+            load_rules(RULES),
+            _machine(case),
+            words_of(read_snapshots(case)),
+            computers_of(read_sources(case)),
+        )
     detection = _numbered(case, found)
     case.write_bytes("work/findings.json", to_json(detection))
     _write_digest(case)

@@ -38,13 +38,13 @@ def event(row: ExampleRow, n: int) -> Event:
     )
 
 
-def batches_of(rows: Iterable[ExampleRow]) -> list[pa.RecordBatch]:
+def batches_of(rows: Iterable[ExampleRow], source: str = "SRC-01") -> list[pa.RecordBatch]:
     """One batch per row, as a worker would write it."""
     ids: dict[str, str] = {}
     batches = []
     for n, row in enumerate(rows):
         artifact = ids.setdefault(row.path, f"{len(ids):016x}")
-        who = Ids(parser="test.rows", source_id="SRC-01", host="EX01", artifact_id=artifact, path=row.path)
+        who = Ids(parser="test.rows", source_id=source, host="EX01", artifact_id=artifact, path=row.path)
         batches.append(rows_to_batch([event(row, n)], who))
     return batches
 
@@ -60,9 +60,12 @@ def write_shards(batches: Sequence[pa.RecordBatch], folder: Path, count: int) ->
     return paths
 
 
-def timeline_of(rows: Iterable[ExampleRow], folder: Path, shards: int = 1) -> Timeline:
-    """Write the rows as one source's Parquet files below `folder` and open them."""
-    paths = write_shards(batches_of(rows), folder / "shards", shards)
+def timeline_of(
+    rows: Iterable[ExampleRow], folder: Path, shards: int = 1, *, second: Iterable[ExampleRow] = ()
+) -> Timeline:
+    """Write the rows as one source's Parquet files below `folder`, `second` as another's, and open them."""
     out = folder / "timeline"
-    write_sorted(paths, out / "source=SRC-01", "SRC-01")
+    for source, of_it in (("SRC-01", batches_of(rows)), ("SRC-02", batches_of(second, "SRC-02"))):
+        if of_it:
+            write_sorted(write_shards(of_it, folder / f"shards-{source}", shards), out / f"source={source}", source)
     return Timeline.connect(out)

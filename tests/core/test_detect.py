@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from shellcase.detect import CITED, GROUPS, Detection, detect, to_json
+from shellcase.detect import Detection, detect, to_json
+from shellcase.grouping import CITED, GROUPS
 from shellcase.model import Finding, HostFacts
 from shellcase.rooms import RULES
 from shellcase.rulebook import ExampleRow, load
@@ -189,3 +190,17 @@ def test_findings_json_has_the_agreed_shape(course: Detection) -> None:
     assert set(body) == {"schema", "findings", "chains", "questions", "tested"}
     wanted = "id rule title claim strength first last attack events artifacts observation alternatives limits status"
     assert set(wanted.split()) <= set(body["findings"][0])
+
+
+def test_two_computers_attacked_from_one_address_never_share_a_finding(tmp_path: Path) -> None:
+    """The same requests to both: every finding is of one computer and says of which; one alone is not named."""
+    timeline = timeline_of(COURSE, tmp_path, second=[msgspec.structs.replace(r, path=f"2{r.path}") for r in COURSE])
+    apart = detect(timeline, BOOK, HostFacts(), computers={"SRC-01": "MAIL-A", "SRC-02": "MAIL-B"})
+    together = detect(timeline, BOOK, HostFacts())
+    timeline.close()
+    for finding in apart.findings:
+        own = "On MAIL-B: " if finding.paths[0].startswith("2") else "On MAIL-A: "
+        assert finding.observation.startswith(own), finding.rule
+        assert len({p.startswith("2") for p in finding.paths}) == 1, finding.rule
+    assert len(apart.findings) > len(together.findings)
+    assert not any(f.observation.startswith("On MAIL") for f in together.findings)
