@@ -20,6 +20,7 @@ from collector.containers import open_media
 from collector.ewf import EwfImage
 from collector.media import fingerprint_of
 from collector.opened import Opened
+from collector.partitions import end_of, partitions
 from collector.runs import Reader
 from collector.tee import FileDigest, Tee, digest_of
 from shellcase.errors import EvidenceError
@@ -63,7 +64,7 @@ def full_pass(path: Path, journal: Journal, tick: Tick) -> FullPass:
     medium = _opened(path)
     with closing(medium.opened):
         media, ewf = medium.media, medium.ewf
-        identity = medium.fingerprint or fingerprint_of(media)
+        identity = medium.fingerprint or fingerprint_of(media, end_of(media, partitions(media)[2]))
         begun = journal.read(identity, media.size, _flavour(medium.files))
         work = _EwfPass(ewf, begun) if ewf else _PlainPass(media, begun)
         hashes = _Hashes(begun)

@@ -37,7 +37,8 @@ class Image:
     """An opened source. `fingerprint` is SHA-256 of size, first and last MiB of the decoded media, as hex.
 
     `loader` and `why` say what the source was taken for. `incomplete`: some of `problems` are parts or bytes that are
-    missing, not only remarks. `volumes` holds shadow copies too, each behind its live volume.
+    missing, not only remarks. `volumes` holds shadow copies too, each behind its live volume. `end`: where the last
+    volume of a disk ends, 0 of a collection.
     """
 
     path: Path
@@ -53,6 +54,7 @@ class Image:
     ewf: EwfImage | None = None
     problems: tuple[str, ...] = ()
     incomplete: bool = False
+    end: int = 0
 
     @property
     def size(self) -> int:
@@ -74,8 +76,11 @@ class Image:
         self.opened.close()
 
 
-def open_source(path: Path, keys: Keys = NO_KEYS) -> Image:
-    """Open a source. UsageError: no such file. EvidenceError: nothing of it can be read."""
+def open_source(path: Path, keys: Keys = NO_KEYS, *, bare: bool = False) -> Image:
+    """Open a source. UsageError: no such file. EvidenceError: nothing of it can be read.
+
+    `bare`: an E01 will do whose volumes are all unreadable, because only its bytes are to be checked.
+    """
     _check_path(path)
     keys.all()
     found = gathered.open_gathered(path)
@@ -84,7 +89,7 @@ def open_source(path: Path, keys: Keys = NO_KEYS) -> Image:
     _check_file(path)
     opened = open_media(path)
     try:
-        return _read_volumes(path, opened, keys)
+        return _read_volumes(path, opened, keys, bare=bare)
     except EvidenceError:
         opened.close()
         raise
@@ -105,16 +110,17 @@ def _from_gathered(path: Path, found: gathered.Gathered) -> Image:
     )
 
 
-def _read_volumes(path: Path, opened: Opened, keys: Keys) -> Image:
+def _read_volumes(path: Path, opened: Opened, keys: Keys, *, bare: bool = False) -> Image:
     kind, media, ewf = opened.kind, opened.media, opened.ewf
     if not media.size:
         raise EvidenceError("The image holds no media", str(path), ADVICE)
     if media.size > _LARGEST:
         raise EvidenceError(f"The image claims to hold {media.size} bytes, more than any disk", str(path), ADVICE)
     scheme, signature, parts, problems = partitions(media)
-    fingerprint = fingerprint_of(media, end_of(media, parts))
+    end = min(end_of(media, parts) or media.size, media.size)
+    fingerprint = fingerprint_of(media, end)
     handles = tuple(_handle(media, n, part, path, keys) for n, part in enumerate(parts, 1))
-    if not any(h.fs for h in handles):
+    if not any(h.fs for h in handles) and not (bare and ewf):
         raise _nothing_readable(path, kind, media, handles, ewf)
     lost = (*opened.problems, *(ewf.problems if ewf else ()), *_cut_volumes(handles, parts))
     volumes, unread = _with_snapshots(handles)
@@ -132,6 +138,7 @@ def _read_volumes(path: Path, opened: Opened, keys: Keys) -> Image:
         ewf=ewf,
         problems=(*problems, *opened.remarks, *_closed(handles), *unread, *lost),
         incomplete=bool(lost),
+        end=end,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from collector.ends import Ends, ends_of
 from collector.image import Image
 from collector.machines import same_machine
 from shellcase.model import HostFacts, Volume
@@ -33,7 +34,10 @@ class PartitionRecord(Struct, frozen=True, kw_only=True):
 
 
 class SourceRecord(Struct, frozen=True, kw_only=True):
-    """One source. No path, clock or user of the examiner's machine is in it."""
+    """One source. No path, clock or user of the examiner's machine is in it.
+
+    `set_ident` and `ends` serve to know a source again that was damaged since (`collector.sameness`).
+    """
 
     schema: str = "shellcase.source/1"
     source: str
@@ -54,6 +58,8 @@ class SourceRecord(Struct, frozen=True, kw_only=True):
     snapshots: tuple[SnapshotInfo, ...] = ()
     host: HostFacts
     problems: tuple[str, ...] = ()
+    set_ident: str = ""
+    ends: Ends | None = None
 
 
 def source_record(image: Image, source_id: str, host: HostFacts, known: Sequence[HostFacts] = ()) -> SourceRecord:
@@ -90,4 +96,6 @@ def source_record(image: Image, source_id: str, host: HostFacts, known: Sequence
         snapshots=tuple(h.info for h in image.volumes if h.info),
         host=host,
         problems=image.problems,
+        set_ident=ewf.volume.ident if ewf else "",
+        ends=ends_of(image.media, image.end) if image.end else None,
     )

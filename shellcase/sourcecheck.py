@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
 from shellcase.case import Case
+from shellcase.clean import plain
 
+_SHOWN = 20
 BAD = ("container damaged", "data hash does not match")
 _ORDER = (*BAD, "pending", "not verified", "no stored hash", "data hash matches")
 
@@ -162,6 +164,52 @@ def banners(checks: Iterable[StoredHashes], damage: Iterable[Damage], events: di
             f"and {_many(one.file_count, 'other file')}"
         )
     return said
+
+
+def check_lines(check: StoredHashes, damage: Damage | None = None) -> Iterator[str]:
+    """The verdict for people: each stored hash beside the computed one, what is damaged, and the files it touches."""
+    yield f"{check.source}: {plain(check.said, 600)}"
+    for name in ("md5", "sha1", "sha256"):
+        yield f"{name:>10}  {getattr(check, name) or 'not computed'}"
+    yield from _more("stored", [_compared_line(c) for c in check.compared], check_path(check.source))
+    if check.hashed_again:
+        yield f"{'again':>10}  {check.hashed_again}"
+    for label, texts in (("problem", check.problems), ("remark", check.remarks)):
+        yield from _more(label, [plain(t, 300) for t in texts], check_path(check.source))
+    if damage:
+        yield from _touched(damage)
+
+
+def _more(label: str, lines: Sequence[str], where: str) -> Iterator[str]:
+    """The first lines, and where the others stand."""
+    yield from (f"{label:>10}  {line}" for line in lines[:_SHOWN])
+    if len(lines) > _SHOWN:
+        yield f"{'':>10}  and {len(lines) - _SHOWN} more, see data/{where}"
+
+
+def _compared_line(one: Compared) -> str:
+    state = {True: "equal", False: "DIFFERS", None: "not compared"}[one.equal]
+    of = "" if one.of == "data" else f" of the file {one.of}"
+    now = f"{one.computed} computed" if one.computed else "nothing computed"
+    return f"{one.algorithm} {state}: {one.stored} stored{plain(of, 300)} in {plain(one.origin, 300)}, {now}"
+
+
+def _touched(damage: Damage) -> Iterator[str]:
+    """The files with bytes in damaged places, collected ones first."""
+    files = [f"{f.item}, collected: {_called(f)}" for f in damage.items] + [_called(f) for f in damage.files]
+    where, total = f"data/{damage_path(damage.source)}", len(damage.items) + damage.file_count
+    yield from (f"{'touches':>10}  {text}" for text in files[:_SHOWN])
+    if total > _SHOWN:
+        yield f"{'':>10}  and {total - min(len(files), _SHOWN)} more, see {where}"
+    if not total:
+        yield f"{'touches':>10}  no file that can be named; the places stand in {where}"
+
+
+def _called(one: DamagedFile) -> str:
+    shown = one.path if one.path.startswith(one.volume) else f"{one.volume}{one.path}"
+    name = plain(shown + (f":{one.stream}" if one.stream else ""), 300)
+    ranges = ", ".join(f"{a}-{b}" for a, b in one.ranges[:3]) + (" …" if len(one.ranges) > 3 else "")
+    return f"{name}, bytes {ranges}" if ranges else name
 
 
 def _many(count: int, what: str) -> str:

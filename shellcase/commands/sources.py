@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
-from collector.image import Image
+from collector.encrypted import Keys
+from collector.image import Image, open_source
 from collector.records import SourceRecord
+from collector.sameness import compare
 from shellcase import opening
 from shellcase import run as runs
 from shellcase.case import Case
-from shellcase.clean import plain
 from shellcase.errors import INTEGRITY, IntegrityError, Interrupted, UsageError, worst
 from shellcase.options import AsJson, CaseArg, Keychain, Quiet, RecoveryKey
 from shellcase.progress import Display
 from shellcase.settings import Settings
-from shellcase.sourcecheck import StoredHashes, read_check
+from shellcase.sourcecheck import StoredHashes, check_lines, read_check, read_damage
 from shellcase.verification import code_of, hash_source
 
 
@@ -41,32 +43,49 @@ def verify_source_command(
         raise UsageError("the case is sealed, and a new verdict would break the seal", str(case.root), "verify a copy")
     if not case.done("collect"):
         raise UsageError("nothing was collected into this case yet", str(case.root), "run `shellcase collect` first")
-    keys = Settings(recovery_key=tuple(recovery_key or ()), keychain=keychain).keys()
-    images = opening.open_sources(sources, keys)
+    images = _opened(sources, Settings(recovery_key=tuple(recovery_key or ()), keychain=keychain).keys())
     try:
-        for image in images:
-            _belongs(case, image)
+        images = [_of_case(case, image) for image in images]
         case = Case.open(case_dir)
         checks = _hashed(case, images, again=again, quiet=quiet)
     finally:
         opening.close(images)
-    _say(checks, as_json=as_json)
+    _say(case, checks, as_json=as_json)
     differs = any(c.hashed_again.startswith("another") for c in checks)
     return worst([code_of(case), INTEGRITY if differs else 0])
 
 
-def _belongs(case: Case, image: Image) -> None:
-    """Refuse a source that is not of the case; one that only has the name of it was changed."""
+def _opened(paths: Sequence[Path], keys: Keys) -> list[Image]:
+    """The sources; of an E01 the bytes are enough, though no volume can be read any more."""
+    images: list[Image] = []
+    try:
+        images += (open_source(path, keys, bare=True) for path in paths)
+    except BaseException:
+        opening.close(images)
+        raise
+    return images
+
+
+def _of_case(case: Case, image: Image) -> Image:
+    """The source under the fingerprint that the case knows it by, damaged or not; refused when it is another."""
     if image.fingerprint in case.meta.fingerprints:
-        return
-    known = {s.name for r in _records(case) for s in r.segments}
-    if any(p.name in known for p in image.segments):
+        return image
+    records = _records(case)
+    compared = [(r, compare(r, image)) for r in records]
+    found = next((r for r, c in compared if c.same), None)
+    if found:
+        return replace(image, fingerprint=found.fingerprint)
+    named = next((c for r, c in compared if {s.name for s in r.segments} & {p.name for p in image.segments}), None)
+    if named:
         raise IntegrityError(
-            "the source has the name of one of this case, but another fingerprint (size, first and last MiB)",
+            f"the source has the name of one of this case, but its content is another ({named.told})",
             str(image.path),
             "compare it with the copy the case was made from; nothing was written",
         )
-    raise UsageError("the case was not made from this source", str(image.path), "give the image named in the report")
+    told = "; ".join(f"compared with {r.source}: {c.told}" for r, c in compared)
+    raise UsageError(
+        f"the case was not made from this source ({told})", str(image.path), "give the image named in the report"
+    )
 
 
 def _records(case: Case) -> list[SourceRecord]:
@@ -88,17 +107,11 @@ def _hashed(case: Case, images: Sequence[Image], *, again: bool, quiet: bool) ->
     return [read_check(case, case.number("SRC", i.fingerprint)) for i in images]
 
 
-def _say(checks: Sequence[StoredHashes], *, as_json: bool) -> None:
+def _say(case: Case, checks: Sequence[StoredHashes], *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps([msgspec.to_builtins(c) for c in checks], indent=1, sort_keys=True))
         return
+    damage = {d.source: d for d in read_damage(case)}
     for check in checks:
-        typer.echo(f"{check.source}: {plain(check.said, 600)}")
-        for name in ("md5", "sha1", "sha256"):
-            typer.echo(f"{name:>10}  {getattr(check, name) or 'not computed'}")
-        if check.hashed_again:
-            typer.echo(f"{'again':>10}  {check.hashed_again}")
-        for problem in check.problems[:20]:
-            typer.echo(f"   problem  {plain(problem, 300)}")
-        for remark in check.remarks[:20]:
-            typer.echo(f"    remark  {plain(remark, 300)}")
+        for line in check_lines(check, damage.get(check.source)):
+            typer.echo(line)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from collector import hashstate
-from collector.background import Passes, Task, result_of
+from collector.background import Passes, Task, result_of, run_here
 from collector.checkpoint import Journal
 from collector.hashing import FullPass, Stopped, full_pass
 from collector.image import open_source
@@ -22,6 +22,7 @@ from collector.sidecars import beside
 from collector.verify import DAMAGED, DIFFERS, MATCHES, NO_HASH, judge, verify_image
 from shellcase.errors import EvidenceError
 from tests.collector.fakes import as_e01, convert
+from tests.collector.tamper import small_disk
 from tests.conftest import ROOT
 from tests.tools import need
 
@@ -216,6 +217,17 @@ def test_the_process_leaves_its_result(noise: Path, tmp_path: Path) -> None:
     assert found.sha256 == hashlib.sha256(_NOISE).hexdigest()
     assert passes.done == passes.total
     passes.stop()
+
+
+def test_a_pass_over_a_disk_is_not_made_twice(tmp_path: Path) -> None:
+    """Space behind the last volume: the result is known again as that of the image, and is not thrown away."""
+    disk = small_disk(tmp_path)
+    with disk.open("ab") as fh:
+        fh.write(bytes(1 << 20))
+    with closing(open_source(disk)) as image:
+        task = Task("SRC-01", str(disk), image.size, image.fingerprint)
+        done = run_here(tmp_path / "work", task, lambda _done: True)
+    assert result_of(tmp_path / "work", task) == done
 
 
 def test_a_source_that_is_gone_leaves_no_result(noise: Path, tmp_path: Path) -> None:

@@ -113,18 +113,66 @@ def test_damage_ends_with_3_and_a_banner(mode: str, image: Path, tmp_path: Path)
     assert "Where the damage lies" in text
 
 
+def changed(image: Path, folder: Path, number: int, *, raw: bool = False) -> Path:
+    """The image with a byte of one chunk changed, under its own name."""
+    copy = folder / image.name
+    copy.write_bytes(image.read_bytes())
+    start = number * 32768 if raw else tamper.chunk_at(copy, number)[0]
+    tamper.flip(copy, start + 100)
+    return copy
+
+
 def test_another_source_is_refused(image: Path, tmp_path: Path) -> None:
-    """2 for another image; 3 for one of the same name whose first MiB differs; nothing is written."""
+    """2 for another image, with what differs; nothing is written."""
     case = tmp_path / "case"
     shellcase("collect", image, "--case", case, "-q")
-    other = tmp_path / "disk.E01"
-    other.write_bytes(image.read_bytes())
-    start, _end, _packed = tamper.chunk_at(other, 3)
-    tamper.flip(other, start + 100)
     before = (case / "data" / "audit.jsonl").read_bytes()
-    assert shellcase("verify-source", case, other, "-q")[0] == 3
-    assert shellcase("verify-source", case, EX02, "-q")[0] == 2
-    assert (case / "data" / "audit.jsonl").read_bytes() == before
+    code, told = shellcase("verify-source", case, EX02, "-q")
+    assert (code, (case / "data" / "audit.jsonl").read_bytes()) == (2, before)
+    assert "not: size (" in told
+
+
+@pytest.mark.parametrize("number", [0, 3, -32])
+def test_damage_at_the_ends_is_damage_and_no_other_image(number: int, image: Path, tmp_path: Path) -> None:
+    """The first and last MiB make the fingerprint: the set is known again all the same, and the chunk is named."""
+    case = tmp_path / "case"
+    shellcase("collect", image, "--case", case, "-q")
+    with closing(open_source(image)) as opened:
+        count = opened.end // 32768
+        before = opened.fingerprint
+    copy = changed(image, tmp_path, number % count)
+    with closing(open_source(copy, bare=True)) as opened:
+        assert opened.fingerprint != before, "the damage lies where the fingerprint looks"
+    code, told = shellcase("verify-source", case, copy, "-q")
+    assert code == 3
+    assert told.startswith("SRC-01: container damaged; the data hash does not match")
+    assert f"chunk {number % count} fails its checksum" in told
+    assert read_check(Case.look(case)).verdict == "container damaged"
+
+
+def test_a_raw_image_that_differs_at_its_start_is_told_piece_by_piece(tmp_path: Path) -> None:
+    """Bytes without checksums may be another acquisition: 3, with what is alike and what is not; nothing is written."""
+    image, case = tamper.small_disk(tmp_path), tmp_path / "case"
+    shellcase("collect", image, "--case", case, "-q")
+    (tmp_path / "copy").mkdir()
+    copy = changed(image, tmp_path / "copy", 5, raw=True)
+    before = (case / "data" / "audit.jsonl").read_bytes()
+    code, told = shellcase("verify-source", case, copy, "-q")
+    assert (code, (case / "data" / "audit.jsonl").read_bytes()) == (3, before)
+    assert "1 pieces differ, at byte 163840" in told
+    assert "alike: size, disk signature, serials of the volumes" in told
+
+
+def test_the_text_says_which_hash_differs_and_which_files_are_touched(image: Path, tmp_path: Path) -> None:
+    """Stored beside computed, with the section; the files of a bad chunk, by item where they were collected."""
+    case = tmp_path / "case"
+    shellcase("collect", image, "--case", case, "-q")
+    _code, told = shellcase("verify-source", case, damaged(image, tmp_path), "-q")
+    check = read_check(Case.look(case))
+    (item,) = read_damage(Case.look(case))[0].items
+    one = next(c for c in check.compared if c.algorithm == "sha1")
+    assert f"stored  sha1 DIFFERS: {one.stored} stored in {one.origin}, {one.computed} computed" in told
+    assert f"touches  {item.item}, collected: {tamper.NOISE}, bytes " in told
 
 
 class Killed(BaseException):
