@@ -18,11 +18,11 @@ from shellcase.output import print_lines
 from shellcase.progress import Display
 from shellcase.seal.case import Changes, Sealed, seal_case
 from shellcase.seal.cms import CmsSigner, load_signer
+from shellcase.seal.composing import Additions
 from shellcase.seal.keys import AskPassphrase, load_key, make_key
-from shellcase.seal.layout import REQUEST, TEXT
-from shellcase.seal.sealing import Additions
+from shellcase.seal.layout import REQUEST, TEXT, grouped
 from shellcase.seal.stamping import add_request, add_timestamp
-from shellcase.seal.text import NOT_SIGNED, grouped, signed_words
+from shellcase.seal.text import NOT_SIGNED, signed_words
 
 _SHOWN = 10
 _CASE_VERB = "CASE"

@@ -15,10 +15,11 @@ import typer
 from collector.image import open_source
 from collector.verify import verify_image
 from shellcase.clean import plain
-from shellcase.errors import OK, ShellcaseError
+from shellcase.errors import OK, ShellcaseError, UsageError
 from shellcase.options import AsJson, Quiet
 from shellcase.output import print_lines
 from shellcase.progress import Display
+from shellcase.seal import standalone
 from shellcase.seal.checks import (
     SOURCE_NAME,
     SOURCE_NUMBER,
@@ -30,6 +31,7 @@ from shellcase.seal.checks import (
     check_seal,
     open_bag,
     wanted_fingerprint,
+    wanted_manifest,
 )
 from shellcase.seal.checks_base import UNREADABLE, Bag, Tally
 
@@ -40,10 +42,17 @@ _WORDS = {OK: "Nothing differs from the seal.", 3: "Something differs or is miss
 
 def verify_command(
     folder: Annotated[
-        Path, typer.Argument(metavar="CASE|PACKAGE", help="The folder with bagit.txt and seal/, or a package's ZIP.")
+        Path,
+        typer.Argument(
+            metavar="CASE|PACKAGE|EXCERPT",
+            help="The folder with bagit.txt and seal/, a package's ZIP, or an excerpt (JSON).",
+        ),
     ],
     key: Annotated[
         str, typer.Option("--key", help="The signer's key: its fingerprint (SHA256:…), or a public key file.")
+    ] = "",
+    manifest: Annotated[
+        str, typer.Option("--manifest", help="SHA-256 of the manifest, as it was handed out when it was sealed.")
     ] = "",
     source: Annotated[Path | None, typer.Option("--source", help="An image of the case, to be hashed again.")] = None,
     tsa_root: Annotated[
@@ -54,15 +63,41 @@ def verify_command(
 ) -> int:
     """Check a seal: signature, every file, audit chain, objects, citations, history."""
     wanted = wanted_fingerprint(key) if key else None
+    handed_out = wanted_manifest(manifest) if manifest else None
+    if _is_excerpt(folder):
+        return _excerpt(folder, wanted, handed_out, as_json=as_json)
     with Display(quiet=quiet or as_json) as display:
         checked = _source(folder, source, display) if source else None
-        options = Options(fingerprint=wanted, tsa_root=tsa_root, source=checked, progress=display.progress)
+        options = Options(
+            fingerprint=wanted, manifest=handed_out, tsa_root=tsa_root, source=checked, progress=display.progress
+        )
         outcome = check_seal(folder, options)
     if as_json:
         typer.echo(json.dumps(msgspec.to_builtins(outcome), indent=1, sort_keys=True))
     else:
         print_lines(_page(outcome))
     return outcome.exit_code
+
+
+def _is_excerpt(path: Path) -> bool:
+    """Whether this is a file of JSON: no ZIP begins with a brace."""
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as fh:
+            return fh.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
+    except OSError as error:
+        raise UsageError(f"the file cannot be read: {error.strerror}", str(path), "check its permissions") from error
+
+
+def _excerpt(path: Path, wanted: str | None, handed_out: str | None, *, as_json: bool) -> int:
+    """An excerpt is checked by the verifier that goes along with every seal: there is one way to check it."""
+    answers, events = standalone.check_excerpt(str(path), wanted, handed_out)
+    if as_json:
+        typer.echo(json.dumps(answers.plain(), indent=1, sort_keys=True))
+    else:
+        print_lines([*answers.lines(standalone.EXCERPT_CHECKS), *events, "", _WORDS[answers.exit_code()]])
+    return answers.exit_code()
 
 
 def _page(outcome: Outcome) -> Iterator[str]:

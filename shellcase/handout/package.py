@@ -31,10 +31,11 @@ from shellcase.handout.secrecy import Secret, secrets
 from shellcase.handout.withheld import NAME, to_csv
 from shellcase.handout.zipped import write_zip
 from shellcase.model import Item
+from shellcase.seal.composing import Additions, quiet
 from shellcase.seal.inventory import AUDIT, Progress
 from shellcase.seal.keys import SigningKey
 from shellcase.seal.layout import MANIFEST, FileEntry, SealManifest
-from shellcase.seal.sealing import Additions, outside, quiet, write_seal
+from shellcase.seal.sealing import outside, write_seal
 
 _EVIDENCE, _OBJECTS, _TIMELINE = "data/evidence/", "data/evidence/objects/", "data/evidence/timeline/"
 _LEDGER, _REDACTED = "data/evidence/ledger.json", "data/redacted/"

@@ -15,8 +15,18 @@ import msgspec
 from shellcase.errors import IntegrityError, UsageError
 from shellcase.handout.opening import read_manifest
 from shellcase.seal.inventory import AUDIT, WORK_FOLDER, Progress, digests, survey
-from shellcase.seal.layout import ALLOWED, CMS, MANIFEST, SIGNATURE, STAMP, WORK, FileEntry, SealManifest
-from shellcase.seal.sealing import CERTIFICATE, WorkFiles
+from shellcase.seal.layout import (
+    ALLOWED,
+    CERTIFICATE,
+    CMS,
+    MANIFEST,
+    SIGNATURE,
+    STAMP,
+    WORK,
+    FileEntry,
+    SealManifest,
+    WorkFiles,
+)
 
 _OBJECTS = "data/evidence/objects/"
 _SHOWN = 3

@@ -15,20 +15,12 @@ from shellcase.case import Case
 from shellcase.clean import storable
 from shellcase.errors import IntegrityError, UsageError
 from shellcase.seal import auditlog
+from shellcase.seal.composing import Additions, Contents, previous
 from shellcase.seal.inventory import AUDIT, PART, past_seals
 from shellcase.seal.keys import SigningKey
-from shellcase.seal.layout import BAG_FILES, SEAL, AuditHead, FileEntry, MerkleRoot, SealManifest
+from shellcase.seal.layout import BAG_FILES, SCHEMA, SEAL, AuditHead, FileEntry, MerkleRoot, SealManifest, WorkFiles
 from shellcase.seal.merkle import seal_leaves
-from shellcase.seal.sealing import (
-    Additions,
-    Contents,
-    WorkFiles,
-    clear_remains,
-    finish,
-    outside,
-    previous,
-    read_contents,
-)
+from shellcase.seal.sealing import clear_remains, finish, outside, read_contents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +50,7 @@ class _Former:
     folder: Path
     manifest: SealManifest
     files: dict[str, str]
+    folders: frozenset[str]
 
 
 def seal_case(root: Path, key: SigningKey | None, additions: Additions, now: datetime) -> Sealed:
@@ -76,11 +69,12 @@ def seal_case(root: Path, key: SigningKey | None, additions: Additions, now: dat
         merkle = seal_leaves(case, leaves)
         contents = read_contents(root, additions.progress)
         changes = _changes(former.files, contents.entries) if former else None
-        if former and not _worth_it(root, former, contents.entries, key, additions):
+        if former and not _worth_it(root, former, contents, key, additions):
             clear_remains(root)
             return _result(root, former.manifest, new=False, finished=case.done("report"), changes=None)
         last = auditlog.draw_up(root, head, _run_name(root), now, _said(key, contents.entries, changes))
-        contents = Contents(contents.before, [last.entry if e.path == AUDIT else e for e in contents.entries])
+        entries = [last.entry if e.path == AUDIT else e for e in contents.entries]
+        contents = Contents(contents.before, entries, contents.folders)
         more = replace(
             additions,
             leaves=leaves if merkle else None,
@@ -144,12 +138,13 @@ def _former(root: Path) -> _Former | None:
     try:
         manifest = msgspec.json.decode(path.read_bytes(), type=SealManifest)
         work = folder / "work.json"
-        hidden = msgspec.json.decode(work.read_bytes(), type=WorkFiles).files if manifest.work else ()
+        hidden = msgspec.json.decode(work.read_bytes() if manifest.work else b'{"files":[]}', type=WorkFiles)
     except (msgspec.DecodeError, UnicodeDecodeError, FileNotFoundError) as error:
         raise IntegrityError(f"the former seal cannot be read: {error}", str(path), "restore it from a copy") from error
     if manifest.kind != "case":
         raise UsageError("this folder is a package, not a case", str(root), "seal the case it was made from")
-    return _Former(folder, manifest, {e.path: e.sha256 for e in (*manifest.files, *hidden)})
+    files = {e.path: e.sha256 for e in (*manifest.files, *hidden.files)}
+    return _Former(folder, manifest, files, frozenset((*manifest.folders, *hidden.folders)))
 
 
 def _changes(then: dict[str, str], entries: Sequence[FileEntry]) -> Changes:
@@ -161,12 +156,11 @@ def _changes(then: dict[str, str], entries: Sequence[FileEntry]) -> Changes:
     )
 
 
-def _worth_it(
-    root: Path, former: _Former, entries: Sequence[FileEntry], key: SigningKey | None, additions: Additions
-) -> bool:
+def _worth_it(root: Path, former: _Former, contents: Contents, key: SigningKey | None, additions: Additions) -> bool:
     """Whether a new seal would say anything that the one in force does not."""
     in_force = former.folder == root / SEAL and all((root / name).is_file() for name in BAG_FILES)
-    same = former.files == {e.path: e.sha256 for e in entries}
+    same = former.files == {e.path: e.sha256 for e in contents.entries} and former.folders == {*contents.folders}
+    same = same and former.manifest.schema == SCHEMA
     newly_signed = key is not None and former.manifest.signer is None
     newly_certified = additions.cms is not None and not (former.folder / "manifest.json.p7s").is_file()
     return not (in_force and same) or newly_signed or newly_certified

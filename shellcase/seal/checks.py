@@ -7,17 +7,27 @@ of some check. `standalone.py` asks the same questions with Python's standard li
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec import Struct
 
 from shellcase.errors import EVIDENCE, INTEGRITY, OK, UsageError
-from shellcase.seal import checks_bag, checks_case, checks_citations, checks_leaves, checks_seal, sshsig_check
+from shellcase.seal import (
+    checks_bag,
+    checks_case,
+    checks_citations,
+    checks_history,
+    checks_leaves,
+    checks_own,
+    checks_seal,
+    sshsig_check,
+)
 from shellcase.seal.checks_base import Bag, Check, Opened, Problem, Progress, Tally, survey
 from shellcase.seal.checks_zip import ZipBag
 
-__all__ = ["Check", "Options", "Outcome", "Problem", "check_seal", "open_bag", "wanted_fingerprint"]
+__all__ = ["Check", "Options", "Outcome", "Problem", "check_seal", "open_bag", "wanted_fingerprint", "wanted_manifest"]
 
 SCHEMA = "shellcase.verify/1"
 SOURCE_NUMBER, SOURCE_NAME, SOURCE_TITLE = 13, "source", "Source image still has the recorded hash"
@@ -26,8 +36,11 @@ _LARGEST_KEY = 1 << 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the caller knows: the expected key's fingerprint, the time stamp authority's root (PEM), and check 13."""
+    """What the caller knows: fingerprint of the expected key, SHA-256 of the expected manifest, the time stamp
+    authority's root (PEM), and check 13.
+    """
 
+    manifest: str | None = None
     fingerprint: str | None = None
     tsa_root: Path | None = None
     source: Check | None = None
@@ -51,18 +64,18 @@ def check_seal(root: Path, options: Options) -> Outcome:
     """Check a case or package: its folder, or the ZIP it came in. UsageError for neither, EvidenceError for no ZIP."""
     seal = Opened(open_bag(root), progress=options.progress)
     made = [
-        checks_seal.manifest(seal),
+        checks_seal.manifest(seal, options.manifest),
         checks_seal.signature(seal, options.fingerprint),
         checks_bag.paths(seal),
         checks_bag.links(seal),
         checks_bag.files(seal),
-        checks_bag.unlisted(seal),
+        checks_own.unlisted(seal),
         checks_case.audit(seal),
         checks_case.objects(seal),
         checks_citations.citations(seal),
         checks_case.digest(seal),
         checks_seal.timestamp(seal, options.tsa_root),
-        checks_seal.history(seal),
+        checks_history.history(seal),
         options.source or source_not_given(),
         checks_leaves.leaves(seal),
     ]
@@ -98,7 +111,7 @@ def _outcome(seal: Opened, made: tuple[Check, ...]) -> Outcome:
 
 
 def wanted_fingerprint(given: str) -> str:
-    """`SHA256:…` as given, or of the first key in a public key file. UsageError when it is neither."""
+    """`SHA256:…` as given, or of the only key in a public key file. UsageError when it is neither."""
     if given.startswith("SHA256:"):
         return given.rstrip("=")
     try:
@@ -106,10 +119,20 @@ def wanted_fingerprint(given: str) -> str:
             text = fh.read(_LARGEST_KEY).decode("utf-8", "replace")
     except (OSError, ValueError) as error:
         raise UsageError("this is neither a fingerprint nor a file", given, "give SHA256:… or a .pub file") from error
-    found = [f for line in text.splitlines() if (f := _of_line(line))]
-    if not found:
-        raise UsageError("there is no Ed25519 public key in this file", given, "give the .pub file or a fingerprint")
-    return found[0]
+    found = {f for line in text.splitlines() if (f := _of_line(line))}
+    if len(found) != 1:
+        what = "there is no Ed25519 public key in this file" if not found else "this file holds several public keys"
+        raise UsageError(what, given, "give the .pub file or a fingerprint")
+    return found.pop()
+
+
+def wanted_manifest(given: str) -> str:
+    """The SHA-256 of a manifest as people write it down, in groups or not. UsageError when it is none."""
+    digits = "".join(given.split()).lower()
+    if not re.fullmatch("[0-9a-f]{64}", digits):
+        todo = "give the 64 hexadecimal digits of SEAL.txt, in quotation marks if there are blanks in them"
+        raise UsageError("this is not the SHA-256 of a manifest", given, f"{todo}; a key's fingerprint goes to --key")
+    return digits
 
 
 def _of_line(line: str) -> str | None:

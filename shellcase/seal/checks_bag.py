@@ -1,4 +1,4 @@
-"""Checks of the folder: 3 paths, 4 links, 5 listed files, 6 unlisted files."""
+"""Checks of the folder: 3 paths, 4 links, 5 listed files. The seal's own files: checks_own.py."""
 
 from __future__ import annotations
 
@@ -12,22 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 
 from shellcase.errors import UsageError
-from shellcase.seal import bag
 from shellcase.seal.canonical import canonical
-from shellcase.seal.checks_base import LARGEST, UNREADABLE, Check, Opened, Tally
-from shellcase.seal.layout import BAG_FILES, LEAVES, MANIFEST, WORK, FileEntry
-from shellcase.seal.sealing import WorkFiles
-from shellcase.seal.tree import HEADER, RECORD
+from shellcase.seal.checks_base import UNREADABLE, Check, Opened, Tally
+from shellcase.seal.checks_own import own_files, own_names
+from shellcase.seal.layout import MANIFEST, WORK, FileEntry, WorkFiles
 
 _PLAIN = re.compile(r"[A-Za-z0-9_=-](?:[A-Za-z0-9._=-]*[A-Za-z0-9_=-])?")
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3]|conin\$|conout\$)", re.I)
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
-_TAG_LINE = re.compile(r"([0-9a-f]{64})  ([^\r\n]+)")
-_OF_A_SEAL = re.compile(
-    r"seal(-\d{4,})?/(manifest\.json(\.sig|\.p7s|\.tsq|\.tsr)?|work\.json|leaves\.bin|SEAL\.txt|verify\.py"
-    r"|(signers|parent)/[A-Za-z0-9._-]+)"
-)
-_TAGS, _PAYLOAD = "tagmanifest-sha256.txt", "manifest-sha256.txt"
 _WORK_FOLDER = "data/work/"
 _WINDOW = 256
 
@@ -58,7 +50,7 @@ def paths(seal: Opened) -> Check:
         return tally.skipped("there is no manifest")
     _read_work(seal, tally)
     listed = [e.path for e in (*seal.manifest.files, *(seal.work or ()))]
-    tags = _tags(seal)
+    tags = own_names(seal)
     for path in (*listed, *tags):
         if reason := objection(path):
             tally.problem(f"an unsafe path is listed: {reason}", path)
@@ -68,11 +60,11 @@ def paths(seal: Opened) -> Check:
     if [e.path for e in seal.manifest.files if e.path.startswith(_WORK_FOLDER)]:
         tally.problem("work product is named in the signed manifest", MANIFEST, f"only in {WORK}")
     _clashes(tally, [*listed, *tags])
-    _clashes(tally, seal.bag.files)
+    _clashes(tally, [*seal.bag.files, *seal.bag.folders])
     return tally.done(f"{len(listed)} paths of the seal, {len(tags)} of its own files")
 
 
-def _clashes(tally: Tally, listed: dict[str, int] | list[str]) -> None:
+def _clashes(tally: Tally, listed: list[str]) -> None:
     """Same place on a file system that ignores case or normalises names."""
     met: dict[str, str] = {}
     for path in listed:
@@ -96,27 +88,32 @@ def _read_work(seal: Opened, tally: Tally) -> None:
     except (*UNREADABLE, UsageError):
         return
     if hashlib.sha256(raw).hexdigest() == named.sha256 and spelt == raw:
-        seal.work = read.files
+        seal.work, seal.work_folders = read.files, read.folders
         for entry in read.files:
             if not entry.path.startswith(_WORK_FOLDER):
                 tally.problem("the list of work product names something else", entry.path, f"below {_WORK_FOLDER}")
-
-
-def _tags(seal: Opened) -> dict[str, str]:
-    """The lines of BagIt's tag manifest that can be read: path → SHA-256."""
-    text = (seal.bag.read(_TAGS) or b"").decode("utf-8", "replace")
-    return {m[2]: m[1] for line in text.splitlines() if (m := _TAG_LINE.fullmatch(line))}
 
 
 # -- 4 ----------------------------------------------------------------------------------------------------------------
 
 
 def links(seal: Opened) -> Check:
-    """4: nothing but plain files and folders."""
+    """4: nothing but plain files and folders, and no file that is marked executable."""
     tally = Tally(4, "links", "No links, devices or second names")
     for one in seal.bag.odd:
         tally.problem(one.what, one.where, one.expected, one.found)
+    _marks(tally, seal)
     return tally.done(f"{len(seal.bag.files)} plain files in the folder")
+
+
+def _marks(tally: Tally, seal: Opened) -> None:
+    """Nothing in a seal is to be executed. Where every file is marked so, the file system keeps no such marks."""
+    if len(seal.bag.marked) == len(seal.bag.files):
+        if seal.bag.files and seal.bag.marked:
+            tally.note("every file is marked executable, as on file systems that keep no modes: they say nothing here")
+        return
+    for path in seal.bag.marked:
+        tally.problem("a file that is marked executable (or set-id)", path, "the mode of a plain file (chmod a-x)")
 
 
 # -- 5 ----------------------------------------------------------------------------------------------------------------
@@ -134,12 +131,9 @@ def files(seal: Opened) -> Check:
             _same(tally, entry, found)
         else:
             tally.problem(*found)
-    _bag_texts(tally, seal)
-    _tag_files(tally, seal)
+    own_files(tally, seal)
     if seal.work is None:
-        tally.problem(
-            "the list of work product is missing or was changed", WORK, _named_work(seal), _digest(seal, WORK)
-        )
+        tally.problem("the list of work product is missing or was changed", WORK, _named_work(seal), seal.digest(WORK))
     return tally.done(f"{len(entries)} files, {sum(e.size for e in entries.values())} bytes: MD5, SHA-1, SHA-256")
 
 
@@ -182,69 +176,6 @@ def _same(tally: Tally, listed: FileEntry, found: FileEntry) -> None:
         tally.problem("a file changed while it was read", listed.path, f"{listed.size} bytes", f"{found.size} bytes")
 
 
-def _bag_texts(tally: Tally, seal: Opened) -> None:
-    """BagIt's own lists follow from the manifest, so they can be compared byte for byte."""
-    entries = seal.entries.values()
-    expected = {"bagit.txt": bag.DECLARATION}
-    if seal.work is not None:
-        expected[_PAYLOAD] = bag.checksums(entries) if all(e.path.isascii() for e in entries) else b""
-    for name, content in expected.items():
-        if (found := seal.bag.read(name)) != content:
-            what = (
-                "BagIt's list is missing" if found is None else "BagIt's list is not the one that follows from the seal"
-            )
-            tally.problem(what, name, hashlib.sha256(content).hexdigest(), _digest(seal, name))
-    oxum = f"Payload-Oxum: {sum(e.size for e in entries)}.{len(entries)}"
-    info = (seal.bag.read("bag-info.txt") or b"").decode("utf-8", "replace").splitlines()
-    if seal.work is not None and oxum not in info:
-        said = next((line for line in info if line.startswith("Payload-Oxum:")), "no such line")
-        tally.problem("the number of files and bytes is not the seal's", "bag-info.txt", oxum, said)
-
-
-def _tag_files(tally: Tally, seal: Opened) -> None:
-    """The seal's own files against BagIt's tag manifest, which is not signed: manifest and signature decide."""
-    tags = _tags(seal)
-    spelt = bag.checksums([bag.Line(*pair) for pair in tags.items() if pair[0].isascii()])
-    if seal.bag.read(_TAGS) != spelt or not {*BAG_FILES} - {_TAGS} <= tags.keys():
-        tally.problem("BagIt's list is missing, damaged, or leaves out one of BagIt's own files", _TAGS)
-    for path, digest in tags.items():
-        found = _digest(seal, path)
-        if found == "missing":
-            tally.problem("a file of the seal is missing", path, f"SHA-256 {digest}", "nothing")
-        elif found != digest:
-            tally.problem("a file of the seal was changed", path, f"SHA-256 {digest}", f"SHA-256 {found}")
-
-
-def _digest(seal: Opened, path: str) -> str:
-    leaves = seal.manifest.merkle.leaves if path == LEAVES and seal.manifest and seal.manifest.merkle else 0
-    found = seal.bag.hashes(path, max(LARGEST, HEADER + leaves * RECORD))
-    if isinstance(found, FileEntry):
-        return found.sha256
-    return "missing" if path not in seal.bag.files else found.strerror or str(found)
-
-
 def _named_work(seal: Opened) -> str:
     work = seal.manifest.work if seal.manifest else None
     return f"SHA-256 {work.sha256}" if work else "none"
-
-
-# -- 6 ----------------------------------------------------------------------------------------------------------------
-
-
-def unlisted(seal: Opened) -> Check:
-    """6: no file that the seal does not know; BagIt alone would allow further tag files."""
-    tally = Tally(6, "unlisted", "No file that is not listed")
-    if seal.manifest is None:
-        return tally.skipped("there is no manifest")
-    entries, tags = seal.entries, _tags(seal)
-    gone = {(e.size, e.sha256): p for p, e in entries.items() if p not in seal.bag.files}
-    sizes = {size for size, _ in gone}
-    for path in sorted(set(seal.bag.files) - entries.keys() - set(BAG_FILES)):
-        if seal.work is None and path.startswith(_WORK_FOLDER):
-            tally.note("work product (data/work) was not checked: its list is missing or was changed")
-        elif path not in tags or not _OF_A_SEAL.fullmatch(path):
-            size = seal.bag.files[path]
-            renamed = gone.get((size, _digest(seal, path))) if size in sizes else None
-            what = "a listed file was renamed to this" if renamed else "a file that the seal does not list"
-            tally.problem(what, path, renamed or "no such file", f"{size} bytes")
-    return tally.done(f"{len(seal.bag.files)} files looked at")

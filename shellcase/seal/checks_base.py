@@ -18,7 +18,8 @@ from typing import BinaryIO, Literal
 import msgspec
 from msgspec import Struct
 
-from shellcase.seal.layout import FileEntry, SealManifest
+from shellcase.seal.layout import LEAVES, FileEntry, SealManifest
+from shellcase.seal.tree import HEADER, RECORD
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What reading JSON of strangers may raise."""
@@ -29,6 +30,7 @@ Progress = Callable[[str, int, int], None]
 
 _KEPT = 1000
 _REPARSE_POINT = 0x400
+_MARKS = 0o7111
 LARGEST = 1 << 30
 _LINE, _BLOCK = 16 << 20, 1 << 20
 
@@ -117,11 +119,16 @@ class Hashes:
 
 @dataclass(slots=True)
 class Bag:
-    """A folder as it lies there: plain files by path (with `/`) and size, and what is neither file nor folder."""
+    """A folder as it lies there: plain files by path (with `/`) and size, and what is neither file nor folder.
+
+    `folders` are all below the root; `marked` are files with an executable, set-id or sticky bit.
+    """
 
     root: Path
     files: dict[str, int] = field(default_factory=dict)
     odd: list[Problem] = field(default_factory=list)
+    folders: set[str] = field(default_factory=set)
+    marked: list[str] = field(default_factory=list)
 
     def open(self, path: str) -> BinaryIO:
         """A plain file that the walk met; OSError for anything else, also when it was swapped since."""
@@ -189,6 +196,7 @@ def survey(root: Path) -> Bag:
         for name in names:
             path = f"{below}/{name}" if below else name
             if _meet(bag, path):
+                bag.folders.add(path)
                 waiting.append(path)
     return bag
 
@@ -203,6 +211,8 @@ def _meet(bag: Bag, path: str) -> bool:
     kind = _kind(status)
     if kind == "a file":
         bag.files[path] = status.st_size
+        if os.name == "posix" and status.st_mode & _MARKS:
+            bag.marked.append(path)
         if status.st_nlink > 1:
             bag.odd.append(Problem(what="a file with a second name (hard link)", where=path, expected="a file"))
     elif kind != "a folder":
@@ -228,13 +238,18 @@ def _reason(error: Exception) -> str:
 
 @dataclass(slots=True)
 class Opened:
-    """A seal in the course of being checked: each check may leave for the next what it has read."""
+    """A seal in the course of being checked: each check may leave for the next what it has read.
+
+    `digests` are of the files below data/, `own` of the bag's own files.
+    """
 
     bag: Bag
     raw: bytes | None = None
     manifest: SealManifest | None = None
     work: tuple[FileEntry, ...] | None = None
+    work_folders: tuple[str, ...] = ()
     digests: dict[str, str] = field(default_factory=dict)
+    own: dict[str, str] = field(default_factory=dict)
     items: dict[str, str] = field(default_factory=dict)
     artifacts: set[str] = field(default_factory=set)
     progress: Progress = lambda _stage, _done, _total: None
@@ -244,3 +259,16 @@ class Opened:
         """Every file that the seal vouches for below data/, by path."""
         listed = {e.path: e for e in self.manifest.files} if self.manifest else {}
         return listed | {e.path: e for e in self.work or ()}
+
+    def digest(self, path: str) -> str:
+        """SHA-256 of one of the bag's own files, or in words why there is none."""
+        if path not in self.own:
+            self.own[path] = self._digest(path)
+        return self.own[path]
+
+    def _digest(self, path: str) -> str:
+        if path not in self.bag.files:
+            return "missing"
+        leaves = self.manifest.merkle.leaves if path == LEAVES and self.manifest and self.manifest.merkle else 0
+        found = self.bag.hashes(path, max(LARGEST, HEADER + leaves * RECORD))
+        return found.sha256 if isinstance(found, FileEntry) else found.strerror or str(found)

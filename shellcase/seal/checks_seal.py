@@ -1,4 +1,4 @@
-"""Checks of the seal itself: 1 signature, 2 manifest, 11 time stamp, 12 former seals."""
+"""Checks of the seal itself: 1 signature, 2 manifest, 11 time stamp."""
 
 from __future__ import annotations
 
@@ -13,16 +13,28 @@ import msgspec
 from rfc3161_client import TimeStampResponse, VerificationError, VerifierBuilder, decode_timestamp_response
 
 from shellcase.errors import UsageError
-from shellcase.seal import sshsig_check, stamp
+from shellcase.seal import allowed, cms_check, sshsig, sshsig_check, stamp
 from shellcase.seal.canonical import canonical
 from shellcase.seal.checks_base import UNREADABLE, Check, Opened, Tally
-from shellcase.seal.layout import ALLOWED, CMS, MANIFEST, NAMESPACE, SIGNATURE, STAMP, TEXT, SealManifest
+from shellcase.seal.cms_check import BadCms
+from shellcase.seal.layout import (
+    ALLOWED,
+    CERTIFICATE,
+    CMS,
+    MANIFEST,
+    NAMESPACE,
+    SCHEMA,
+    SIGNATURE,
+    STAMP,
+    FileEntry,
+    SealManifest,
+    TagEntry,
+    grouped,
+)
 from shellcase.seal.sshsig_check import BadSignature, SshSignature
-from shellcase.seal.text import grouped
 
-SCHEMA = "shellcase.seal/1"
-PARENT = "seal/parent/manifest.json"
 _HEX = re.compile(r"[0-9a-f]{64}")
+_PAST = re.compile(r"seal-[0-9]{4,}/manifest\.json")
 _AUDIT = "data/audit.jsonl"
 _DRIFT = timedelta(minutes=5)
 
@@ -34,8 +46,7 @@ def signature(seal: Opened, wanted: str | None) -> Check:
     armoured = seal.bag.read(SIGNATURE)
     if seal.raw is None:
         return tally.skipped("there is no manifest to check it against")
-    if CMS in seal.bag.files:
-        tally.note(f"{CMS} was not checked here; SEAL.txt has the openssl command for it")
+    _certified(tally, seal)
     if armoured is None:
         return _unsigned(tally, signer is not None, wanted)
     try:
@@ -44,6 +55,8 @@ def signature(seal: Opened, wanted: str | None) -> Check:
     except BadSignature as error:
         tally.problem(str(error), SIGNATURE, expected="a signature over the manifest as it is")
         return tally.done("the signature was checked with its own key")
+    if sshsig.armour(sshsig_check.blob(found)) != armoured:
+        tally.problem("the signature file is spelt otherwise than ssh-keygen and the seal write it", SIGNATURE)
     _judge_signature(tally, found, signer.public_key if signer else None, wanted)
     _allowed(tally, seal, found)
     return tally.done(f"Ed25519, key {found.fingerprint}")
@@ -76,24 +89,38 @@ def _judge_signature(tally: Tally, found: SshSignature, named: str | None, wante
 
 
 def _allowed(tally: Tally, seal: Opened, found: SshSignature) -> None:
-    """The file that ssh-keygen is given must name this key and no other."""
-    text = (seal.bag.read(ALLOWED) or b"").decode("utf-8", "replace")
-    lines = [line.partition("ssh-ed25519 ") for line in text.splitlines() if line.strip()]
-    keys = {sshsig_check.fingerprint_of_line(kind + key) for _who, kind, key in lines}
-    if ALLOWED in seal.bag.files and keys != {found.fingerprint}:
-        tally.problem("this file names other keys than the one that signed", ALLOWED, expected=found.fingerprint)
+    """The file that ssh-keygen is given must be the seal's own, for this key and no other."""
+    content = seal.bag.read(ALLOWED)
+    if content is None:
+        tally.problem("the file for ssh-keygen is missing or cannot be read", ALLOWED, "one line with the key")
+        return
+    for what in allowed.differences(content, found.public_line):
+        tally.problem(f"not the file that the seal wrote: {what}", ALLOWED, expected=found.fingerprint)
+
+
+def _certified(tally: Tally, seal: Opened) -> None:
+    """The signature with a certificate, where there is one."""
+    content, pem = seal.bag.read(CMS), seal.bag.read(CERTIFICATE)
+    if content is None:
+        return
+    try:
+        said = cms_check.check(content, pem or b"", seal.raw or b"")
+    except BadCms as error:
+        tally.problem(str(error), CMS, expected="a signature over the manifest by the certificate beside it")
+        return
+    tally.note(f"{CMS}: fits, by {said}; whom the certificate names was not followed to a root (SEAL.txt: openssl)")
 
 
 # -- 2 ----------------------------------------------------------------------------------------------------------------
 
 
-def manifest(seal: Opened) -> Check:
-    """2: the manifest is canonical JSON of our schema; reads it for all other checks."""
+def manifest(seal: Opened, wanted: str | None = None) -> Check:
+    """2: the manifest is canonical JSON of our schema, and the one that was handed out; reads it for all others."""
     tally = Tally(2, "manifest", "Manifest: canonical and of a known schema")
     seal.raw = seal.bag.read(MANIFEST)
     if seal.raw is None:
         tally.problem("the manifest is missing or cannot be read", MANIFEST, expected="a file")
-        return tally.done("without it nothing is sealed")
+        return tally.done(f"without it nothing is sealed{unsealed(seal)}")
     try:
         msgspec.json.decode(seal.raw)  # what the typed reader skips, fields of no known name, may be no JSON at all
         seal.manifest = msgspec.json.decode(seal.raw, type=SealManifest)
@@ -106,10 +133,30 @@ def manifest(seal: Opened) -> Check:
         return tally.done("this version cannot read it")
     _spelling(tally, seal.manifest, seal.raw)
     _values(tally, seal.manifest)
-    _page(tally, seal)
     digest = hashlib.sha256(seal.raw).hexdigest()
-    tally.note(f"its SHA-256 is {grouped(digest)}: compare it with the one that was handed out when it was sealed")
-    return tally.done(f"{len(seal.manifest.files)} files listed, sealed {seal.manifest.sealed} by the signer's clock")
+    _handed_out(tally, seal, digest, wanted)
+    said = f"seal number {seal.manifest.number}, {len(seal.manifest.files)} files listed"
+    return tally.done(f"{said}, sealed {seal.manifest.sealed} by the signer's clock")
+
+
+def unsealed(seal: Opened) -> str:
+    """What to do about a case without a seal."""
+    if "data/case.json" in seal.bag.files and not any(p.startswith("seal") for p in seal.bag.files):
+        return ": the case was never sealed, or its seal was removed; run `shellcase seal CASE` to seal it as it is"
+    return ""
+
+
+def _handed_out(tally: Tally, seal: Opened, digest: str, wanted: str | None) -> None:
+    """Compare with the SHA-256 that came by another way: nothing else tells an older seal that was put back."""
+    if wanted is None:
+        said = f"its SHA-256 is {grouped(digest)}: compare it with the one that was handed out when it was sealed"
+        tally.note(f"{said} (--manifest)")
+    elif wanted == digest:
+        tally.note(f"its SHA-256 is the one that was given: {grouped(digest)}")
+    else:
+        pasts = [p for p in seal.bag.files if _PAST.fullmatch(p) and seal.digest(p) == wanted]
+        what = f"this is not the seal whose SHA-256 was given: that one is {pasts[0]}, and it was sealed again since"
+        tally.problem(what if pasts else "this is not the seal whose SHA-256 was given", MANIFEST, wanted, digest)
 
 
 def _spelling(tally: Tally, read: SealManifest, raw: bytes) -> None:
@@ -128,21 +175,18 @@ def _values(tally: Tally, read: SealManifest) -> None:
     digests |= (
         {"merkle.root": read.merkle.root, "merkle.leaves_sha256": read.merkle.leaves_sha256} if read.merkle else {}
     )
+    digests["page_sha256"] = read.page_sha256
     for name, value in digests.items():
         if value is not None and not _HEX.fullmatch(value):
             tally.problem(f"{name} is no SHA-256", MANIFEST, "64 hexadecimal digits", value)
-    for entry in read.files:
+    listed: list[FileEntry | TagEntry] = [*read.files, *read.tags]
+    for entry in listed:
         if entry.size < 0 or not _HEX.fullmatch(entry.sha256):
             tally.problem("an entry with an impossible size or SHA-256", entry.path)
+    if len({tag.path for tag in read.tags}) < len(read.tags):
+        tally.problem("a file of the seal is listed twice", MANIFEST)
     if _instant(read.sealed) is None:
         tally.problem("`sealed` is no time with a zone", MANIFEST, found=read.sealed)
-
-
-def _page(tally: Tally, seal: Opened) -> None:
-    """SEAL.txt is what people compare: its number must be this manifest's."""
-    page, digest = seal.bag.read(TEXT), grouped(hashlib.sha256(seal.raw or b"").hexdigest())
-    if page is not None and not all(half.encode() in page for half in (digest[:35], digest[36:])):
-        tally.problem("the page names another manifest than this one", TEXT, expected=digest)
 
 
 def _instant(text: str) -> datetime | None:
@@ -160,8 +204,12 @@ def timestamp(seal: Opened, root: Path | None) -> Check:
     """11: the token covers this manifest, leads to the given root, and is not earlier than the last audit line."""
     tally = Tally(11, "timestamp", "Time stamp of an authority")
     reply = seal.bag.read(STAMP)
-    if reply is None or seal.raw is None:
-        return tally.skipped("the seal has no time stamp" if seal.raw else "there is no manifest")
+    if seal.raw is None:
+        return tally.skipped("there is no manifest")
+    if reply is None:
+        if STAMP in seal.bag.files:
+            tally.problem("the time stamp cannot be read", STAMP)
+        return tally.skipped("the seal has no time stamp; that one was added later and taken away cannot be seen")
     try:
         at = stamp.read_reply(reply, seal.raw, STAMP)
     except UsageError as error:
@@ -199,68 +247,3 @@ def _last_audit_time(seal: Opened) -> datetime | None:
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return _instant(found) if isinstance(found, str) else None
-
-
-# -- 12 ---------------------------------------------------------------------------------------------------------------
-
-
-class _Former(msgspec.Struct, frozen=True):
-    """What is needed of a former manifest."""
-
-    previous_seal_sha256: str | None = None
-
-
-def history(seal: Opened) -> Check:
-    """12: each seal names the one before it, back to the first; a package names its parent."""
-    tally = Tally(12, "history", "Former seals and parent")
-    if seal.manifest is None:
-        return tally.skipped("there is no manifest")
-    tops = {path.partition("/")[0] for path in seal.bag.files}
-    numbered = sorted((int(n[5:]), n) for n in tops if re.fullmatch(r"seal-\d{4,}", n))
-    expected, where = seal.manifest.previous_seal_sha256, MANIFEST
-    for _number, name in reversed(numbered):
-        where, expected = f"{name}/manifest.json", _link(tally, seal, name, expected, where)
-    if expected is not None:
-        tally.problem("the seal before this one is gone", where, expected=f"a former seal with SHA-256 {expected}")
-    if [n for n, _ in numbered] != list(range(1, len(numbered) + 1)):
-        tally.problem("the former seals are not numbered from 1 without a gap", found=", ".join(n for _, n in numbered))
-    parent = _parent(tally, seal, seal.manifest.parent_manifest_sha256)
-    return tally.done(f"{len(numbered)} former seals{parent}")
-
-
-def _link(tally: Tally, seal: Opened, name: str, expected: str | None, by: str) -> str | None:
-    """Compare one former seal with what its successor names; what it names in turn."""
-    path = f"{name}/manifest.json"
-    raw = seal.bag.read(path)
-    found = hashlib.sha256(raw).hexdigest() if raw is not None else "missing"
-    if found != expected:
-        tally.problem(f"this is not the seal that {by} names as the one before it", path, expected or "none", found)
-    _former_signature(tally, seal, name, raw or b"")
-    try:
-        return msgspec.json.decode(raw or b"{}", type=_Former).previous_seal_sha256
-    except UNREADABLE:
-        return None
-
-
-def _former_signature(tally: Tally, seal: Opened, name: str, raw: bytes) -> None:
-    armoured = seal.bag.read(f"{name}/manifest.json.sig")
-    if armoured is None:
-        return
-    try:
-        found = sshsig_check.parse(armoured)
-        sshsig_check.check(found, raw)
-    except BadSignature as error:
-        tally.problem(str(error), f"{name}/manifest.json.sig")
-        return
-    if found.namespace != NAMESPACE:
-        tally.problem("the signature was made for another purpose", f"{name}/manifest.json.sig", NAMESPACE)
-    tally.note(f"{name} was signed by {found.fingerprint}")
-
-
-def _parent(tally: Tally, seal: Opened, named: str | None) -> str:
-    raw = seal.bag.read(PARENT)
-    if raw is not None and hashlib.sha256(raw).hexdigest() != named:
-        tally.problem(
-            "this is not the manifest of the parent", PARENT, named or "none", hashlib.sha256(raw).hexdigest()
-        )
-    return f"; made from the case whose manifest has SHA-256 {named}" if named else ""

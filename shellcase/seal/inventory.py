@@ -27,7 +27,7 @@ PART = f"{SEAL}.part"
 
 AUDIT, WORK_FOLDER = "data/audit.jsonl", "data/work/"
 _OBJECT = re.compile(r"data/evidence/objects/[0-9a-f]{2}/([0-9a-f]{64})")
-_HISTORY = re.compile(rf"{SEAL}-(\d{{4,}})")
+_HISTORY = re.compile(rf"{SEAL}-([0-9]{{4,}})")
 _NAME = re.compile(r"[A-Za-z0-9_=-](?:[A-Za-z0-9._=-]*[A-Za-z0-9_=-])?")
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(\..*)?", re.IGNORECASE)
 _UNFINISHED = re.compile(r"(part-.*|.*\.(part|tmp|swp|crdownload))", re.IGNORECASE)
@@ -82,6 +82,13 @@ def _walk(root: Path, below: str) -> Iterator[tuple[str, os.stat_result]]:
         yield path, status
         if stat.S_ISDIR(status.st_mode) and not _is_reparse_point(status) and (below or _belongs(name, is_dir=True)):
             yield from _walk(root, path)
+
+
+def empty_folders(root: Path) -> list[str]:
+    """Folders below data/ with nothing in them, in order; BagIt knows of none, so the seal lists them itself."""
+    met = {path: stat.S_ISDIR(status.st_mode) for path, status in _walk(root, "") if path.startswith("data/")}
+    parents = {path.rpartition("/")[0] for path in met}
+    return sorted(path for path, is_folder in met.items() if is_folder and path not in parents)
 
 
 def _is_reparse_point(status: os.stat_result) -> bool:

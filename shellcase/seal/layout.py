@@ -3,6 +3,17 @@
 `seal/manifest.json` is canonical JSON (RFC 8785) and lists everything below `data/` but `data/work`, whose list is a
 file of its own (`seal/work.json`), so that the signed manifest can be handed out without naming work product. All of
 it is a BagIt 1.0 bag: `data/` is the payload, `seal/` are tag files.
+
+No file of the bag is left to BagIt's unsigned lists. Each is one of these:
+
+- below `data/`: listed in `files`, or in `seal/work.json`, whose SHA-256 is in `work`;
+- there before the manifest was signed (former seals, `seal/parent`, `seal/verify.py`, `seal/signers`, `bag-info.txt`):
+  listed in `tags`, by the path it has beside this manifest;
+- made from the signed manifest: named in `after`. A signature speaks for itself; `seal/SEAL.txt` is the page of
+  `page_sha256` with the manifest's SHA-256 in its two places (see `blank`);
+- following from the above, byte for byte: `bagit.txt`, `manifest-sha256.txt`, `tagmanifest-sha256.txt`;
+- `seal/leaves.bin`, whose SHA-256 is in `merkle`;
+- put there later: a time-stamp request or reply over this manifest, and nothing else.
 """
 
 from __future__ import annotations
@@ -19,7 +30,34 @@ MANIFEST, SIGNATURE, CMS = f"{SEAL}/manifest.json", f"{SEAL}/manifest.json.sig",
 REQUEST, STAMP = f"{SEAL}/manifest.json.tsq", f"{SEAL}/manifest.json.tsr"
 WORK, LEAVES = f"{SEAL}/work.json", f"{SEAL}/leaves.bin"
 TEXT, SCRIPT, ALLOWED = f"{SEAL}/SEAL.txt", f"{SEAL}/verify.py", f"{SEAL}/signers/allowed_signers"
-BAG_FILES = ("bagit.txt", "bag-info.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt")
+CERTIFICATE, PARENT = f"{SEAL}/signers/certificate.pem", f"{SEAL}/parent/manifest.json"
+BAG_INFO, PAYLOAD, TAGS = "bag-info.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt"
+BAG_FILES = ("bagit.txt", BAG_INFO, PAYLOAD, TAGS)
+SCHEMA = "shellcase.seal/2"
+AFTER = (SIGNATURE, CMS, REQUEST, TEXT)
+"""What may be made from the signed manifest while sealing."""
+
+BLANKS = (b"<SHA-256 of the manifest, digits 1-32>", b"<SHA-256 of the manifest, digits 33-64>")
+"""What stands in SEAL.txt where the manifest's SHA-256 will."""
+
+
+def grouped(digest: str) -> str:
+    """A hexadecimal digest in groups of 8, as people read it aloud."""
+    return " ".join(digest[i : i + 8] for i in range(0, len(digest), 8))
+
+
+def halves(digest: str) -> tuple[bytes, bytes]:
+    """The two lines of SEAL.txt that show a SHA-256."""
+    return grouped(digest[:32]).encode(), grouped(digest[32:]).encode()
+
+
+def blank(page: bytes, digest: str) -> bytes | None:
+    """The page without the manifest's SHA-256; None when it does not show it exactly once, or shows a blank."""
+    if any(mark in page for mark in BLANKS) or any(page.count(half) != 1 for half in halves(digest)):
+        return None
+    for half, mark in zip(halves(digest), BLANKS, strict=True):
+        page = page.replace(half, mark)
+    return page
 
 
 class FileEntry(Struct, frozen=True, kw_only=True):
@@ -29,6 +67,14 @@ class FileEntry(Struct, frozen=True, kw_only=True):
     size: int
     md5: str
     sha1: str
+    sha256: str
+
+
+class TagEntry(Struct, frozen=True, kw_only=True):
+    """One of the bag's own files that was there before the manifest was signed."""
+
+    path: str
+    size: int
     sha256: str
 
 
@@ -64,9 +110,12 @@ class WorkList(Struct, frozen=True, kw_only=True):
 
 
 class SealManifest(Struct, frozen=True, kw_only=True):
-    """The signed record. `sealed` is the signer's clock; only a time stamp proves "not later than"."""
+    """The signed record. `sealed` is the signer's clock; only a time stamp proves "not later than".
 
-    schema: str = "shellcase.seal/1"
+    `number` counts the seals of a case from 1. `folders` are those that hold nothing, but none of data/work.
+    """
+
+    schema: str = SCHEMA
     kind: Literal["case", "package"]
     case_number: str
     title: str
@@ -83,3 +132,16 @@ class SealManifest(Struct, frozen=True, kw_only=True):
     parent_manifest_sha256: str | None = None
     audience: str = ""
     edition: str = ""
+    number: int = 0
+    tags: tuple[TagEntry, ...] = ()
+    after: tuple[str, ...] = ()
+    page_sha256: str = ""
+    folders: tuple[str, ...] = ()
+
+
+class WorkFiles(Struct, frozen=True, kw_only=True):
+    """`seal/work.json`: the files of work product, in order of path, and its empty folders; canonical JSON."""
+
+    schema: str = "shellcase.work/1"
+    files: tuple[FileEntry, ...]
+    folders: tuple[str, ...] = ()

@@ -28,6 +28,11 @@ def sign(message: bytes, key: Ed25519PrivateKey, namespace: str) -> bytes:
     signed = _MAGIC + scope + _field(hashlib.sha512(message).digest())
     signature = _field(_KIND) + _field(key.sign(signed))
     blob = _MAGIC + struct.pack(">I", 1) + _field(public_blob(key.public_key())) + scope + _field(signature)
+    return armour(blob)
+
+
+def armour(blob: bytes) -> bytes:
+    """A signature as a file; there is one spelling."""
     text = base64.b64encode(blob).decode()
     lines = [text[i : i + _WIDTH] for i in range(0, len(text), _WIDTH)]
     return "\n".join(["-----BEGIN SSH SIGNATURE-----", *lines, "-----END SSH SIGNATURE-----", ""]).encode()

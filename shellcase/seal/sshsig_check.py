@@ -74,6 +74,13 @@ def check(found: SshSignature, message: bytes) -> None:
         raise BadSignature("the signature does not fit these bytes: one of the two was changed") from error
 
 
+def blob(found: SshSignature) -> bytes:
+    """The bytes inside the armour, made again."""
+    scope = _string(found.namespace.encode()) + _string(b"") + _string(found.digest)
+    key, signature = _string(_KIND) + _string(found.key), _string(_KIND) + _string(found.signature)
+    return b"SSHSIG\0\0\0\1" + _string(key) + scope + _string(signature)
+
+
 def public_line(key: bytes) -> str:
     """`ssh-ed25519 AAAA…` of 32 bytes."""
     return "ssh-ed25519 " + base64.b64encode(_string(_KIND) + _string(key)).decode()

@@ -29,6 +29,15 @@ def request(message: bytes) -> bytes:
     return TimestampRequestBuilder().data(message).hash_algorithm(HashAlgorithm.SHA256).build().as_bytes()
 
 
+def is_request(content: bytes, message: bytes) -> bool:
+    """Whether this is a request as `request` makes it for the message: all but its random number is given."""
+    head = bytes.fromhex("0201013031300d060960864801650304020105000420") + hashlib.sha256(message).digest()
+    number = content[2 + len(head) : -3]
+    sound = 2 < len(number) <= 34 and number[:2] == bytes([2, len(number) - 2])
+    body = head + number + b"\x01\x01\xff"
+    return sound and content == bytes([0x30, len(body)]) + body
+
+
 def read_reply(reply: bytes, message: bytes, where: str) -> datetime:
     """The time in a reply that covers this message; UsageError when it is none, refused, or for other bytes.
 

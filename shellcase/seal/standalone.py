@@ -1,11 +1,16 @@
 #!/usr/bin/env python3
 """Check a sealed case or package, or an excerpt of one, with nothing but Python 3.8 or later.
 
-    python3 -I seal/verify.py [FOLDER] [--key SHA256:...] [--json]   the folder with bagit.txt and seal/
-    python3 -I seal/verify.py --excerpt FILE [--key SHA256:...]      some events with their proofs
+    python3 -I seal/verify.py [FOLDER|ZIP] [--key KEY] [--manifest SHA256] [--json]
+    python3 -I seal/verify.py --excerpt FILE [--key KEY] [--manifest SHA256] [--json]
+
+FOLDER is the one with bagit.txt and seal/, ZIP a package as it came, FILE holds some events with their proofs. KEY is
+the signer's fingerprint (SHA256:...) or a file with the public key; SHA256 is that of the manifest, as it was handed
+out when it was sealed. Take both from another place than what is checked.
 
 With -I Python takes nothing for its own that somebody planted beside this file. It reads and never writes. Exit code
-0: nothing differs. 2: the call is wrong. 3: something differs or is missing. 4: no seal or excerpt that can be read.
+0: nothing differs. 2: the call is wrong. 3: something differs or is missing. 4: no seal, excerpt or key that can be
+read.
 What it cannot check, it says. Whoever could change the folder could change this file too: use a copy that you had
 before, or compare it with one from the makers of the program that sealed.
 """
@@ -31,20 +36,25 @@ import struct
 import unicodedata
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, BinaryIO, Dict, Iterable, Iterator, Tuple  # noqa: UP035 - Python 3.8
+from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, Tuple  # noqa: UP035 - Python 3.8
 
 Json = Any  # whatever a stranger may have written
 Manifest = Dict[str, Any]  # noqa: UP006
 Entry = Dict[str, Any]  # noqa: UP006
 Entries = Dict[str, Entry]  # noqa: UP006
+WorkList = Tuple[List[Entry], List[str]]  # noqa: UP006
 Digests = Tuple[int, str, str, str]  # noqa: UP006
 Point = Tuple[int, int, int, int]  # noqa: UP006
 
 NAMESPACE = "case-manifest@shellcase"
-SCHEMA, EXCERPT, MERKLE = "shellcase.seal/1", "shellcase.excerpt/1", "shellcase.merkle/1"
+SCHEMA, EXCERPT, MERKLE = "shellcase.seal/2", "shellcase.excerpt/1", "shellcase.merkle/1"
 MANIFEST, SIGNATURE, STAMP = "seal/manifest.json", "seal/manifest.json.sig", "seal/manifest.json.tsr"
 WORK, LEAVES, PAGE = "seal/work.json", "seal/leaves.bin", "seal/SEAL.txt"
+CMS, REQUEST = "seal/manifest.json.p7s", "seal/manifest.json.tsq"
 ALLOWED, PARENT = "seal/signers/allowed_signers", "seal/parent/manifest.json"
+CERTIFICATE = "seal/signers/certificate.pem"
+AFTER = (SIGNATURE, CMS, REQUEST, PAGE)  # made from the signed manifest
+BLANKS = (b"<SHA-256 of the manifest, digits 1-32>", b"<SHA-256 of the manifest, digits 33-64>")
 AUDIT, COLLECTED = "data/audit.jsonl", "data/evidence/collected.jsonl"
 DIGEST, FINDINGS, WITHHELD = "data/evidence/digest.json", "data/work/findings.json", "data/withheld.csv"
 BAG = ("bagit.txt", "bag-info.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt")
@@ -173,6 +183,9 @@ class Folder:
         self.root = root
         self.files: dict[str, int] = {}
         self.odd: list[tuple[str, str]] = []
+        self.folders: set[str] = set()
+        self.marked: list[str] = []  # files with an executable, set-id or sticky bit
+        self.known: dict[str, Digests | None] = {}
         self.limits: dict[str, int] = {}  # how large a file may be to be read: holes are cheap, reading them is not
         waiting = [""]
         while waiting:
@@ -185,6 +198,7 @@ class Folder:
             for name in names:
                 path = below + "/" + name if below else name
                 if self._meet(path):
+                    self.folders.add(path)
                     waiting.append(path)
 
     def _meet(self, path: str) -> bool:
@@ -203,6 +217,8 @@ class Folder:
             self.odd.append((path, "a device, pipe or socket"))
         else:
             self.files[path] = status.st_size
+            if os.name == "posix" and mode & 0o7111:
+                self.marked.append(path)
             if status.st_nlink > 1:
                 self.odd.append((path, "a file with a second name (hard link)"))
         return False
@@ -273,7 +289,9 @@ class Folder:
 
     def sha256(self, path: str) -> str | None:
         """Of a file, None when it is missing, larger than it may be, or cannot be read."""
-        found = self.digests(path) if path in self.files else None
+        if path not in self.known:
+            self.known[path] = self.digests(path) if path in self.files else None
+        found = self.known[path]
         return found and found[3]
 
 
@@ -439,6 +457,21 @@ def sshsig(armoured: bytes, message: bytes) -> tuple[str, str, str]:
     return "ssh-ed25519 " + base64.b64encode(key).decode(), fingerprint(key), namespace.decode("utf-8", "replace")
 
 
+def armour(armoured: bytes) -> bytes:
+    """A signature file in the one spelling of ssh-keygen and the seal."""
+    text = "".join(armoured.decode("ascii", "replace").split("-----")[2].split())
+    lines = [text[i : i + 70] for i in range(0, len(text), 70)]
+    return "\n".join(["-----BEGIN SSH SIGNATURE-----", *lines, "-----END SSH SIGNATURE-----", ""]).encode()
+
+
+def odd_signature(armoured: bytes, namespace: str) -> Iterator[tuple[str, str, str]]:
+    """What else may be wrong with a good signature."""
+    if armour(armoured) != armoured:
+        yield "the signature file is spelt otherwise than ssh-keygen and the seal write it", "", ""
+    if namespace != NAMESPACE:
+        yield "the signature was made for another purpose", NAMESPACE, namespace
+
+
 def fingerprint(blob: bytes) -> str:
     """As `ssh-keygen -l` prints it."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
@@ -458,7 +491,7 @@ def line_fingerprint(line: str) -> str | None:
 def judge_signature(
     answers: Answers, armoured: bytes | None, message: bytes, named: str | None, wanted: str | None
 ) -> str | None:
-    """Check 1 for a manifest, from a folder or from an excerpt; the fingerprint when the signature is good."""
+    """Check 1 for a manifest, from a folder or from an excerpt; the key's line when the signature is good."""
     if armoured is None:
         if named:
             answers.problem(1, "the signature was removed", SIGNATURE, "a signature: the manifest names its key")
@@ -472,8 +505,8 @@ def judge_signature(
         answers.problem(1, str(error), SIGNATURE, "a signature over the manifest as it is")
         answers.done(1, "the signature was checked with its own key")
         return None
-    if namespace != NAMESPACE:
-        answers.problem(1, "the signature was made for another purpose", SIGNATURE, NAMESPACE, namespace)
+    for what, expected, found in odd_signature(armoured, namespace):
+        answers.problem(1, what, SIGNATURE, expected, found)
     if named is None:
         answers.problem(1, "a signature, though the manifest says it has none", SIGNATURE, "", print_)
     elif named != line:
@@ -484,7 +517,7 @@ def judge_signature(
     elif wanted != print_:
         answers.problem(1, "a good signature, but by another key than the expected one", SIGNATURE, wanted, print_)
     answers.done(1, "Ed25519, key " + print_)
-    return print_
+    return line
 
 
 # -- 2: the manifest --------------------------------------------------------------------------------------------------
@@ -494,7 +527,8 @@ FIELDS = {  # name: (kind of value, needed)
     "tool": (str, True), "version": (str, True), "sealed": (str, True), "analysis_digest": (str, True),
     "audit": (dict, True), "files": (list, True), "work": (dict, False), "merkle": (dict, False),
     "signer": (dict, False), "previous_seal_sha256": (str, False), "parent_manifest_sha256": (str, False),
-    "audience": (str, False), "edition": (str, False),
+    "audience": (str, False), "edition": (str, False), "number": (int, False), "tags": (list, False),
+    "after": (list, False), "page_sha256": (str, False), "folders": (list, False),
 }  # fmt: skip
 NULLABLE = ("work", "merkle", "signer", "previous_seal_sha256", "parent_manifest_sha256")
 PARTS = {
@@ -504,6 +538,7 @@ PARTS = {
     "signer": {"public_key": str, "fingerprint": str, "made_same_day": bool},
 }
 ENTRY = {"path": str, "size": int, "md5": str, "sha1": str, "sha256": str}
+OWN = {"path": str, "size": int, "sha256": str}
 
 
 def has(value: Json, fields: dict[str, type]) -> bool:
@@ -512,8 +547,8 @@ def has(value: Json, fields: dict[str, type]) -> bool:
 
 
 def well_formed(manifest: Json) -> bool:
-    """Whether a value can be read as a manifest at all."""
-    if not isinstance(manifest, dict) or manifest.get("schema", SCHEMA) != SCHEMA:
+    """Whether a value can be read as a manifest at all, of whatever version."""
+    if not isinstance(manifest, dict):
         return False
     for name, (kind, needed) in FIELDS.items():
         value = manifest.get(name)
@@ -522,7 +557,9 @@ def well_formed(manifest: Json) -> bool:
         if type(value) is not kind:
             return False
     parts = all(manifest.get(name) is None or has(manifest[name], fields) for name, fields in PARTS.items())
-    return parts and manifest["kind"] in ("case", "package") and all(has(e, ENTRY) for e in manifest["files"])
+    lists = [all(has(e, ENTRY) for e in manifest["files"]), all(has(e, OWN) for e in manifest.get("tags", []))]
+    lists += [all(isinstance(e, str) for e in manifest.get(name, [])) for name in ("after", "folders")]
+    return parts and manifest["kind"] in ("case", "package") and all(lists)
 
 
 def is_canonical(value: Json, raw: bytes) -> bool:
@@ -539,13 +576,14 @@ def known_fields(manifest: Manifest) -> bool:
         set(manifest) == set(FIELDS)
         and all(manifest[n] is None or set(manifest[n]) == set(fields) for n, fields in PARTS.items())
         and all(set(entry) == set(ENTRY) for entry in manifest["files"])
+        and all(set(entry) == set(OWN) for entry in manifest["tags"])
     )
 
 
-def read_manifest(answers: Answers, raw: bytes | None) -> Manifest | None:
+def read_manifest(answers: Answers, raw: bytes | None, handed_out: str | None) -> Manifest | None:
     """Check 2; the manifest, None when it cannot be read."""
     manifest = parse(raw)
-    if raw is None or manifest is None or not well_formed(manifest):
+    if raw is None or not well_formed(manifest) or manifest.get("schema", SCHEMA) != SCHEMA:
         answers.problem(2, "the manifest is missing, damaged or of another version", MANIFEST, "schema " + SCHEMA)
         answers.done(2, "without it nothing is sealed")
         answers.unreadable = True
@@ -554,20 +592,40 @@ def read_manifest(answers: Answers, raw: bytes | None) -> Manifest | None:
         answers.problem(2, "the manifest is not canonical JSON, or holds fields of no known meaning", MANIFEST)
     digests = [manifest["audit"]["head"], manifest.get("previous_seal_sha256"), manifest.get("parent_manifest_sha256")]
     digests += [(manifest.get("merkle") or {}).get(n) for n in ("root", "leaves_sha256")]
-    digests += [(manifest.get("work") or {}).get("sha256")]
+    digests += [(manifest.get("work") or {}).get("sha256"), manifest.get("page_sha256", "")]
     for value in digests:
         if value is not None and not is_hex(value):
             answers.problem(2, "this is no SHA-256", MANIFEST, "64 hexadecimal digits", value)
-    for entry in manifest["files"]:
+    tags = manifest.get("tags", [])
+    if len({tag["path"] for tag in tags}) < len(tags):
+        answers.problem(2, "a file of the seal is listed twice", MANIFEST)
+    for entry in manifest["files"] + tags:
         if entry["size"] < 0 or not is_hex(entry["sha256"]):
             answers.problem(2, "an entry with an impossible size or SHA-256", entry["path"])
     if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", manifest["sealed"]):
         answers.problem(2, "`sealed` is no time with a zone", MANIFEST, "", manifest["sealed"])
-    digest = sha256(raw)
-    groups = " ".join(digest[i : i + 8] for i in range(0, 64, 8))
-    answers.note(2, f"its SHA-256 is {groups}: compare it with the one that was handed out when it was sealed")
-    answers.done(2, f"{len(manifest['files'])} files listed, sealed {manifest['sealed']} by the signer's clock")
+    compare_handed_out(answers, sha256(raw), handed_out)
+    said = f"seal number {manifest.get('number', 0)}, {len(manifest['files'])} files listed"
+    answers.done(2, f"{said}, sealed {manifest['sealed']} by the signer's clock")
     return dict(manifest)
+
+
+def halves(digest: str) -> tuple[bytes, bytes]:
+    """The two lines of SEAL.txt that show a SHA-256, in groups of 8."""
+    groups = [digest[i : i + 8] for i in range(0, 64, 8)]
+    return " ".join(groups[:4]).encode(), " ".join(groups[4:]).encode()
+
+
+def compare_handed_out(answers: Answers, digest: str, wanted: str | None) -> None:
+    """With the SHA-256 that came by another way: nothing else tells an older seal that was put back."""
+    shown = b" ".join(halves(digest)).decode()
+    if wanted is None:
+        said = "compare it with the one that was handed out when it was sealed (--manifest)"
+        answers.note(2, f"its SHA-256 is {shown}: {said}")
+    elif wanted == digest:
+        answers.note(2, "its SHA-256 is the one that was given: " + shown)
+    else:
+        answers.problem(2, "this is not the seal whose SHA-256 was given", MANIFEST, wanted, digest)
 
 
 # -- 3 to 6: the files ------------------------------------------------------------------------------------------------
@@ -575,10 +633,7 @@ def read_manifest(answers: Answers, raw: bytes | None) -> Manifest | None:
 PLAIN = re.compile(r"[A-Za-z0-9_=-](?:[A-Za-z0-9._=-]*[A-Za-z0-9_=-])?")
 DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3]|conin\$|conout\$)", re.I)
 TAG = re.compile(r"([0-9a-f]{64})  ([^\r\n]+)")
-OF_A_SEAL = re.compile(
-    r"seal(-\d{4,})?/(manifest\.json(\.sig|\.p7s|\.tsq|\.tsr)?|work\.json|leaves\.bin|SEAL\.txt|verify\.py"
-    r"|(signers|parent)/[A-Za-z0-9._-]+)"
-)
+OF_A_SEAL = re.compile(r"bag-info\.txt|seal(-[0-9]{4,})?/.+")
 
 
 def objection(path: str) -> str:
@@ -595,18 +650,24 @@ def objection(path: str) -> str:
     return "" if all(PLAIN.fullmatch(part) for part in parts) else "characters that no seal uses"
 
 
-def check_paths(answers: Answers, folder: Folder, manifest: Manifest) -> tuple[list[Entry] | None, dict[str, str]]:
-    """3; gives the entries of the work list (None when it is missing or changed) and the lines of the tag manifest."""
+def own_names(manifest: Manifest) -> set[str]:
+    """Every file of the bag beside data/ that the signed manifest allows."""
+    names = {MANIFEST, REQUEST, STAMP, *BAG, *manifest["after"], *[tag["path"] for tag in manifest["tags"]]}
+    names |= {WORK} if manifest.get("work") else set()
+    return names | ({LEAVES} if manifest.get("merkle") else set())
+
+
+def check_paths(answers: Answers, folder: Folder, manifest: Manifest) -> WorkList | None:
+    """3; gives the entries of the work list and its empty folders, None when it is missing or changed."""
     work = read_work(folder, manifest)
-    for entry in work or ():
+    entries = work[0] if work else []
+    for entry in entries:
         if not entry["path"].startswith("data/work/"):
             answers.problem(3, "the list of work product names something else", entry["path"])
-    text = (folder.read("tagmanifest-sha256.txt") or b"").decode("utf-8", "replace")
-    matches = [TAG.fullmatch(line) for line in text.splitlines()]
-    tags = {m.group(2): m.group(1) for m in matches if m}
+    own = sorted(own_names(manifest))
     signed = [e["path"] for e in manifest["files"]]
-    listed = signed + [e["path"] for e in work or ()]
-    for path in listed + list(tags):
+    listed = signed + [e["path"] for e in entries]
+    for path in listed + own:
         if objection(path):
             answers.problem(3, "an unsafe path is listed: " + objection(path), path)
     for path in listed:
@@ -614,10 +675,10 @@ def check_paths(answers: Answers, folder: Folder, manifest: Manifest) -> tuple[l
             answers.problem(3, "a path outside of data/ is listed", path)
     if any(path.startswith("data/work/") for path in signed):
         answers.problem(3, "work product is named in the signed manifest", MANIFEST, "only in " + WORK)
-    clashes(answers, listed + list(tags))
-    clashes(answers, list(folder.files))
-    answers.done(3, f"{len(listed)} paths of the seal, {len(tags)} of its own files")
-    return work, tags
+    clashes(answers, listed + own)
+    clashes(answers, sorted(folder.files) + sorted(folder.folders))
+    answers.done(3, f"{len(listed)} paths of the seal, {len(own)} of its own files")
+    return work
 
 
 def clashes(answers: Answers, paths: list[str]) -> None:
@@ -630,28 +691,34 @@ def clashes(answers: Answers, paths: list[str]) -> None:
         met[key] = path
 
 
-def read_work(folder: Folder, manifest: Manifest) -> list[Entry] | None:
-    """The entries of seal/work.json; empty when there is no work product, None when the list is not the named one."""
+def read_work(folder: Folder, manifest: Manifest) -> WorkList | None:
+    """What seal/work.json lists: nothing when there is no work product, None when it is not the named one."""
     named, raw = manifest.get("work"), folder.read(WORK)
     if named is None:
-        return []
+        return [], []
     if raw is None or sha256(raw) != named["sha256"]:
         return None
     value = parse(raw)
-    if not isinstance(value, dict) or not isinstance(value.get("files"), list) or not is_canonical(value, raw):
+    if not has(value, {"schema": str, "files": list, "folders": list}) or not is_canonical(value, raw):
         return None
-    return value["files"] if all(has(e, ENTRY) for e in value["files"]) else None
+    sound = all(has(e, ENTRY) for e in value["files"]) and all(isinstance(e, str) for e in value["folders"])
+    return (value["files"], value["folders"]) if sound else None
 
 
 def check_links(answers: Answers, folder: Folder) -> None:
     """4."""
     for path, kind in folder.odd:
         answers.problem(4, "neither file nor folder, or not only here", path, "a plain file", kind)
+    if folder.marked and len(folder.marked) == len(folder.files):
+        answers.note(4, "every file is marked executable, as on file systems that keep no modes: they say nothing here")
+    elif folder.marked:
+        for path in folder.marked:
+            answers.problem(4, "a file that is marked executable (or set-id)", path, "the mode of a plain file")
     answers.done(4, f"{len(folder.files)} plain files in the folder")
 
 
 def check_files(
-    answers: Answers, folder: Folder, entries: Entries, work: list[Entry] | None, tags: dict[str, str]
+    answers: Answers, folder: Folder, raw: bytes, manifest: Manifest, entries: Entries, work: WorkList | None
 ) -> dict[str, str]:
     """5; gives the SHA-256 of every listed file that is there, by path."""
     found, waiting = {}, sorted(entries)
@@ -668,15 +735,11 @@ def check_files(
                 if digests:
                     found[path] = digests[3]
     total = sum(e["size"] for e in entries.values())
-    compare_bag(answers, folder, entries, work, total)
-    spelt = "".join(f"{tags[path]}  {path}\n" for path in sorted(tags)).encode("utf-8", "replace")
-    if folder.read(BAG[3]) != spelt or not set(BAG[:3]) <= set(tags):
-        answers.problem(5, "BagIt's list is missing, damaged, or leaves out one of BagIt's own files", BAG[3])
-    for path, digest in tags.items():
-        is_ = folder.sha256(path)
-        if is_ != digest:
-            what = "a file of the seal was changed" if is_ else "a file of the seal is missing"
-            answers.problem(5, what, path, "SHA-256 " + digest, is_ or "nothing")
+    for tag in manifest["tags"]:
+        compare_own(answers, folder, tag)
+    compare_made(answers, folder, raw, manifest)
+    compare_bag(answers, folder, entries, work)
+    compare_tags(answers, folder, manifest)
     if work is None:
         answers.problem(5, "the list of work product is missing or was changed", WORK)
     answers.done(5, f"{len(entries)} files, {total} bytes: MD5, SHA-1, SHA-256")
@@ -702,37 +765,119 @@ def compare_file(answers: Answers, folder: Folder, entry: Entry, digests: Digest
         answers.problem(5, "the listed MD5 or SHA-1 is not this file's, though its SHA-256 is", path)
 
 
-def compare_bag(answers: Answers, folder: Folder, entries: Entries, work: list[Entry] | None, total: int) -> None:
+def compare_own(answers: Answers, folder: Folder, tag: Entry) -> None:
+    """A file of the seal that the signed manifest lists, with what lies there."""
+    path, said = tag["path"], f"{tag['size']} bytes, SHA-256 {tag['sha256']}"
+    if not OF_A_SEAL.fullmatch(path):
+        answers.problem(5, "the manifest lists a file that is none of a seal's", path)
+    if path not in folder.files:
+        answers.problem(5, "a file of the seal is missing", path, said, "nothing")
+    elif folder.files[path] != tag["size"] or folder.sha256(path) != tag["sha256"]:
+        answers.problem(5, "a file of the seal was changed", path, said, f"{folder.files[path]} bytes")
+
+
+def compare_made(answers: Answers, folder: Folder, raw: bytes, manifest: Manifest) -> None:
+    """Files that were made from the signed manifest."""
+    for name in manifest["after"]:
+        if name not in AFTER:
+            answers.problem(5, "the manifest names a file that no seal has", name)
+        elif name not in folder.files and name != SIGNATURE:
+            answers.problem(5, "a file that was made with the seal is missing", name, "a file", "nothing")
+    signed = manifest.get("signer") is not None
+    if (SIGNATURE in manifest["after"]) != signed or PAGE not in manifest["after"]:
+        answers.problem(5, "the manifest does not name the files that follow from it", MANIFEST)
+    check_page(answers, 5, folder.read(PAGE), raw, manifest["page_sha256"], PAGE)
+    check_request(answers, 5, folder.read(REQUEST), raw, REQUEST)
+
+
+def check_page(answers: Answers, number: int, page: bytes | None, raw: bytes, expected: str, where: str) -> None:
+    """SEAL.txt is what people compare: it must be the sealed page, with this manifest's number in it once."""
+    if page is None:
+        return
+    lines = halves(sha256(raw))
+    if any(mark in page for mark in BLANKS) or any(page.count(line) != 1 for line in lines):
+        answers.problem(number, "the page names another manifest than this one", where, sha256(raw))
+        return
+    for line, mark in zip(lines, BLANKS):  # noqa: B905 - Python 3.8
+        page = page.replace(line, mark)
+    if sha256(page) != expected:
+        answers.problem(number, "the words of the page were changed", where, "the page as it was sealed")
+
+
+def check_request(answers: Answers, number: int, request: bytes | None, raw: bytes, where: str) -> None:
+    """A time-stamp request over this manifest: all but its random number is given."""
+    if request is None:
+        return
+    head = bytes.fromhex("0201013031300d060960864801650304020105000420") + hashlib.sha256(raw).digest()
+    nonce = request[2 + len(head) : -3]
+    sound = 2 < len(nonce) <= 34 and nonce[:2] == bytes([2, len(nonce) - 2])
+    body = head + nonce + b"\1\1\xff"
+    if not sound or request != bytes([0x30, len(body)]) + body:
+        answers.problem(number, "this is no time-stamp request over this manifest", where)
+
+
+def compare_bag(answers: Answers, folder: Folder, entries: Entries, work: WorkList | None) -> None:
     """BagIt's own files follow from the manifest."""
     lists = {"bagit.txt": DECLARATION}
     if work is not None:
         text = "".join("{}  {}\n".format(entries[p]["sha256"], p) for p in sorted(entries))
         lists["manifest-sha256.txt"] = text.encode("utf-8", "replace")
-        oxum = f"Payload-Oxum: {total}.{len(entries)}"
-        if oxum not in (folder.read("bag-info.txt") or b"").decode("utf-8", "replace").splitlines():
-            answers.problem(5, "the number of files and bytes is not the seal's", "bag-info.txt", oxum)
     for name, content in lists.items():
         if folder.read(name) != content:
             answers.problem(5, "BagIt's list is missing, or not the one that follows from the seal", name)
 
 
+def compare_tags(answers: Answers, folder: Folder, manifest: Manifest) -> None:
+    """BagIt's tag manifest is not signed: it has to list every other file beside data/, each as it is."""
+    content = folder.read(BAG[3])
+    matches = [TAG.fullmatch(line) for line in (content or b"").decode("utf-8", "replace").splitlines()]
+    said = {m.group(2): m.group(1) for m in matches if m}
+    names = [name for name in own_names(manifest) if name in folder.files and name != BAG[3]]
+    is_ = {name: folder.sha256(name) or "" for name in names}
+    if content == "".join(f"{is_[name]}  {name}\n" for name in sorted(is_)).encode("utf-8", "replace"):
+        return
+    answers.problem(5, "BagIt's list of the seal's own files is missing, or not the one that follows", BAG[3])
+    for path in sorted(set(said) | set(is_)):
+        if said.get(path) != is_.get(path):
+            what = "a file of the seal is not as BagIt's list says, is not listed, or does not belong to it"
+            answers.problem(5, what, path, said.get(path, "not listed"), is_.get(path, "no such file"))
+
+
 def check_unlisted(
-    answers: Answers, folder: Folder, entries: Entries, work: list[Entry] | None, tags: dict[str, str]
+    answers: Answers, folder: Folder, manifest: Manifest, entries: Entries, work: WorkList | None
 ) -> None:
     """6."""
     gone = {(e["size"], e["sha256"]): p for p, e in entries.items() if p not in folder.files}
     sizes = {size for size, _ in gone}
-    for path in sorted(set(folder.files) - set(entries) - set(BAG)):
+    for path in sorted(set(folder.files) - set(entries) - own_names(manifest)):
         if work is None and path.startswith("data/work/"):
             continue
-        if path not in tags or not OF_A_SEAL.fullmatch(path):
-            size = folder.files[path]
-            renamed = gone.get((size, folder.sha256(path))) if size in sizes else None
-            what = "a listed file was renamed to this" if renamed else "a file that the seal does not list"
-            answers.problem(6, what, path, renamed or "no such file", f"{size} bytes")
+        size = folder.files[path]
+        renamed = gone.get((size, folder.sha256(path))) if size in sizes else None
+        what = "a listed file was renamed to this" if renamed else "a file that the seal does not list"
+        answers.problem(6, what, path, renamed or "no such file", f"{size} bytes")
     if work is None:
         answers.note(6, "work product (data/work) was not checked: its list is missing or was changed")
-    answers.done(6, f"{len(folder.files)} files looked at")
+    check_folders(answers, folder, manifest, [*entries, *own_names(manifest)], work)
+    answers.done(6, f"{len(folder.files)} files and {len(folder.folders)} folders looked at")
+
+
+def check_folders(
+    answers: Answers, folder: Folder, manifest: Manifest, listed: list[str], work: WorkList | None
+) -> None:
+    """Folders without anything in them; those of the seal may be gone, for not every copy keeps them."""
+    named = set(manifest["folders"]) | set(work[1] if work else [])
+    known: set[str] = set()
+    for path in listed + [name + "/x" for name in named]:
+        known.update(path[:at] for at, letter in enumerate(path) if letter == "/")
+    met = [*folder.files, *folder.folders, *[path for path, _kind in folder.odd]]
+    holding = {path.rpartition("/")[0] for path in met}
+    for path in sorted(folder.folders - holding - known):
+        if work is not None or not path.startswith("data/work/"):
+            answers.problem(6, "an empty folder that the seal does not list", path, "no such folder")
+    lost = sorted(named - folder.folders) if folder.folders else []
+    if lost:
+        answers.note(6, f"{len(lost)} empty folders of the seal are gone, as some copies lose them: {lost[0]}")
 
 
 # -- 7 to 10: what they hold ------------------------------------------------------------------------------------------
@@ -1086,8 +1231,16 @@ def check_timestamp(answers: Answers, folder: Folder, message: bytes) -> None:
     """11, as far as the imprint: whether the token names this manifest's digest. Its signature is not checked."""
     reply = folder.read(STAMP)
     if reply is None:
-        answers.skip(11, "the seal has no time stamp")
+        if STAMP in folder.files:
+            answers.problem(11, "the time stamp cannot be read", STAMP)
+        answers.skip(11, "the seal has no time stamp; that one was added later and taken away cannot be seen")
         return
+    at = stamp_time(answers, 11, reply, message, STAMP)
+    answers.skip(11, f"it names this manifest and says {at} (UTC); who made it was not checked: SEAL.txt has a command")
+
+
+def stamp_time(answers: Answers, number: int, reply: bytes, message: bytes, where: str) -> str:
+    """The time in a reply (RFC 3161) that names the digest of the message; a problem when it is none."""
     try:
         (_, whole), *rest = der(reply)
         status, token = der(whole)[:2]
@@ -1099,51 +1252,284 @@ def check_timestamp(answers: Answers, folder: Folder, message: bytes) -> None:
         at = info[4][1].decode("ascii")
         granted = der(status[1])[0][1] in (b"\0", b"\1")
     except (Bad, ValueError, IndexError, TypeError):
-        answers.problem(11, "this is no time-stamp reply (RFC 3161)", STAMP)
-        answers.done(11, "read as RFC 3161")
-        return
+        answers.problem(number, "this is no time-stamp reply (RFC 3161)", where)
+        return "nothing"
     if rest or not granted or name is None or hashlib.new(name, message).digest() != imprint:
-        answers.problem(11, "the time stamp is for other bytes than this seal's manifest", STAMP)
-    answers.skip(11, f"it names this manifest and says {at} (UTC); who made it was not checked: SEAL.txt has a command")
+        answers.problem(number, "the time stamp is for other bytes than the manifest beside it", where)
+    return at
 
 
 def check_history(answers: Answers, folder: Folder, manifest: Manifest) -> None:
     """12."""
     tops = {path.partition("/")[0] for path in folder.files}
-    numbered = sorted((int(n[5:]), n) for n in tops if re.fullmatch(r"seal-\d{4,}", n))
+    numbered = sorted((int(n[5:]), n) for n in tops if re.fullmatch(r"seal-[0-9]{4,}", n))
     expected, by = manifest.get("previous_seal_sha256"), MANIFEST
-    for _number, name in reversed(numbered):
-        path = name + "/manifest.json"
-        raw = folder.read(path)
-        found = sha256(raw) if raw is not None else "missing"
-        if found != expected:
-            what = f"this is not the seal that {by} names as the one before it"
-            answers.problem(12, what, path, expected or "none", found)
-        former_signature(answers, name, folder.read(path + ".sig"), raw or b"")
-        value = parse(raw)
-        expected, by = value.get("previous_seal_sha256") if isinstance(value, dict) else None, path
+    for number, name in reversed(numbered):
+        expected, by = check_former(answers, folder, number, name, expected, by), name + "/manifest.json"
     if expected is not None:
         answers.problem(12, "the seal before this one is gone", by, f"a former seal with SHA-256 {expected}")
-    if [n for n, _ in numbered] != list(range(1, len(numbered) + 1)):
+    if [name for _number, name in numbered] != [f"seal-{n:04d}" for n in range(1, len(numbered) + 1)]:
         answers.problem(12, "the former seals are not numbered from 1 without a gap")
-    parent, raw = manifest.get("parent_manifest_sha256"), folder.read(PARENT)
-    if raw is not None and sha256(raw) != parent:
-        answers.problem(12, "this is not the manifest of the parent", PARENT, parent or "none", sha256(raw))
+    if manifest["number"] != len(numbered) + 1:
+        said = f"{manifest['number'] - 1} former seals: this one says that it is number {manifest['number']}"
+        answers.problem(12, "former seals are missing, or too many", MANIFEST, said, f"{len(numbered)} former seals")
+    parent = check_parent(answers, folder, manifest)
     answers.done(12, f"{len(numbered)} former seals{f'; parent manifest {parent}' if parent else ''}")
 
 
-def former_signature(answers: Answers, name: str, armoured: bytes | None, raw: bytes) -> None:
-    """The signature of one former seal, where it has one."""
-    if armoured is None:
+def check_former(answers: Answers, folder: Folder, number: int, name: str, expected: str | None, by: str) -> str | None:
+    """One former seal by its own manifest; the SHA-256 of the one before it."""
+    path = name + "/manifest.json"
+    raw = folder.read(path)
+    found = sha256(raw) if raw is not None else "missing"
+    if found != expected:
+        what = f"this is not the seal that {by} names as the one before it"
+        answers.problem(12, what, path, expected or "none", found)
+    manifest = parse(raw)
+    if raw is None or not well_formed(manifest):
+        if raw is not None:
+            answers.problem(12, "this manifest cannot be read", path)
+        return None
+    check_signed(answers, folder, name, raw, manifest)
+    if manifest.get("schema", SCHEMA) == SCHEMA:
+        check_former_files(answers, folder, name, raw, manifest)
+        if manifest.get("number", 0) != number:
+            answers.problem(12, "a former seal is not the one of this number", path, number, manifest.get("number"))
+    for part, field, file in (("work", "sha256", "work.json"), ("merkle", "leaves_sha256", "leaves.bin")):
+        said, place = (manifest.get(part) or {}).get(field), f"{name}/{file}"
+        is_ = folder.sha256(place)
+        if said != is_:
+            what = "this is not what the manifest beside it names"
+            answers.problem(12, what, place, said or "none", is_ or "nothing")
+    previous: str | None = manifest.get("previous_seal_sha256")
+    return previous
+
+
+def check_former_files(answers: Answers, folder: Folder, name: str, raw: bytes, manifest: Manifest) -> None:
+    """The files that a former seal lists of itself, by where they lie now; BagIt's were written anew since."""
+    for tag in manifest.get("tags", []):
+        path = tag["path"]
+        place = name + path[4:] if path.startswith("seal/") else path
+        found = folder.sha256(place)
+        if path not in BAG and found != tag["sha256"]:
+            what = "this file of a former seal is not the one it listed"
+            answers.problem(12, what, place, tag["sha256"], found or "missing")
+    for path in manifest.get("after", []):
+        if name + path[4:] not in folder.files:
+            answers.problem(12, "a file of a former seal is missing", name + path[4:])
+    text, asked = name + PAGE[4:], name + REQUEST[4:]
+    check_page(answers, 12, folder.read(text), raw, manifest.get("page_sha256", ""), text)
+    check_request(answers, 12, folder.read(asked), raw, asked)
+
+
+def check_signed(answers: Answers, folder: Folder, name: str, raw: bytes, manifest: Manifest) -> None:
+    """Signature, certificate and time stamp beside a manifest, by the key that this manifest states."""
+    where, signer = name + SIGNATURE[4:], manifest.get("signer")
+    signers = name if name == "seal/parent" else name + "/signers"
+    armoured = folder.read(where)
+    if signer is None and armoured is not None:
+        answers.problem(12, "a signature, though the manifest says it has none", where)
+    elif signer is not None and armoured is None:
+        answers.problem(12, "the signature was removed", where, "a signature: the manifest names its key")
+    elif signer is not None and armoured is not None:
+        former_signature(answers, armoured, raw, signer["public_key"], where)
+        allowed = signers + "/allowed_signers"
+        check_allowed(answers, 12, folder.read(allowed), signer["public_key"], allowed)
+    certified, stamped = name + CMS[4:], name + STAMP[4:]
+    check_cms(answers, 12, folder.read(certified), folder.read(signers + "/certificate.pem"), raw, certified)
+    reply = folder.read(stamped)
+    if reply is not None:
+        at = stamp_time(answers, 12, reply, raw, stamped)
+        answers.note(12, f"{stamped} says {at}; who made it was not checked")
+
+
+def former_signature(answers: Answers, armoured: bytes, raw: bytes, named: str, where: str) -> None:
+    """The signature of a former seal or of the parent."""
+    try:
+        line, print_, namespace = sshsig(armoured, raw)
+    except Bad as error:
+        answers.problem(12, str(error), where)
+        return
+    for what, expected, found in odd_signature(armoured, namespace):
+        answers.problem(12, what, where, expected, found)
+    if line != named:
+        answers.problem(12, "signed by another key than its manifest names", where, named, line)
+    answers.note(12, f"{where.rpartition('/')[0]} was signed by {print_}")
+
+
+def check_parent(answers: Answers, folder: Folder, manifest: Manifest) -> str | None:
+    """The seal of the case that a package was made from; the SHA-256 of its manifest."""
+    named: str | None = manifest.get("parent_manifest_sha256")
+    raw = folder.read(PARENT)
+    found = None if raw is None else sha256(raw)
+    if found != named:
+        answers.problem(12, "this is not the manifest of the parent", PARENT, named or "none", found or "missing")
+    if raw is None:
+        return named
+    parent = parse(raw)
+    if not well_formed(parent):
+        answers.problem(12, "this manifest cannot be read", PARENT)
+        return named
+    check_signed(answers, folder, "seal/parent", raw, parent)
+    sealed = {entry["path"]: entry["sha256"] for entry in parent["files"]}
+    for entry in manifest["files"]:
+        said = sealed.get(entry["path"], entry["sha256"])
+        if said != entry["sha256"]:
+            answers.problem(12, "the parent sealed another file of this name", entry["path"], said, entry["sha256"])
+    return named
+
+
+# -- a signature with a certificate -----------------------------------------------------------------------------------
+
+
+def der_inner(raw: bytes, tag: int) -> list[tuple[int, bytes]]:
+    """The parts of the only element, which is of this kind."""
+    [(found, content)] = der(raw)
+    if found != tag:
+        raise Bad("another kind of element")
+    return der(content)
+
+
+def check_cms(answers: Answers, number: int, raw: bytes | None, pem: bytes | None, message: bytes, where: str) -> None:
+    """Whether the CMS file holds the listed certificates and names this manifest's digest; not its signature."""
+    if raw is None:
         return
     try:
-        _line, print_, namespace = sshsig(armoured, raw)
-    except Bad as error:
-        answers.problem(12, str(error), name + "/manifest.json.sig")
+        certificates, digests = cms_parts(raw)
+    except (Bad, ValueError, IndexError):
+        answers.problem(number, "this is no CMS signature as the seal makes it", where)
         return
-    answers.note(12, f"{name} was signed by {print_}")
-    if namespace != NAMESPACE:
-        answers.problem(12, "the signature was made for another purpose", name + "/manifest.json.sig", NAMESPACE)
+    if sorted(certificates) != sorted(pem_contents(pem or b"")):
+        answers.problem(number, "the certificates in it are not those beside it", where)
+    if digests != [hashlib.sha256(message).digest()]:
+        answers.problem(number, "it was made over other bytes than this manifest", where)
+    answers.note(number, f"{where}: NOT CHECKED: the signature itself (SEAL.txt has openssl's command)")
+
+
+def cms_parts(raw: bytes) -> tuple[list[bytes], list[bytes]]:
+    """What the certificates hold, and the signed digests; Bad, ValueError or IndexError for any other shape."""
+    (kind, name), (_tag, wrapped) = der_inner(raw, 0x30)
+    _version, _algorithms, held, certificates, signers = der_inner(wrapped, 0x30)
+    info = der_inner(signers[1], 0x30)
+    said = (kind, name.hex(), held[1].hex(), len(info))
+    if said != (6, "2a864886f70d010702", "06092a864886f70d010701", 6):
+        raise Bad("another kind")
+    digests: list[bytes] = []
+    for _tag, attribute in der(info[3][1]):
+        (_, oid), (_, values) = der(attribute)
+        digests += [value for _, value in der(values)] if oid.hex() == "2a864886f70d010904" else []
+    return [content for _tag, content in der(certificates[1])], digests
+
+
+def pem_contents(pem: bytes) -> list[bytes]:
+    """What the certificates of a PEM file hold."""
+    found = re.findall(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----", pem)
+    try:
+        return [content for text in found for _tag, content in der(base64.b64decode(b"".join(text.split())))]
+    except (binascii.Error, Bad, IndexError):
+        return []
+
+
+# -- allowed_signers --------------------------------------------------------------------------------------------------
+
+OPTION = re.compile(r'(namespaces|valid-after|valid-before)="((?:[^"\\]|\\.)*)"', re.IGNORECASE)
+
+
+def check_allowed(answers: Answers, number: int, content: bytes | None, line: str, where: str) -> None:
+    """The file that ssh-keygen is given must be the one that the seal wrote for this key."""
+    if content == f'examiner namespaces="{NAMESPACE}" {line}\n'.encode():
+        return
+    if content is None:
+        answers.problem(number, "the file for ssh-keygen is missing or cannot be read", where, "one line with the key")
+        return
+    lines = content.decode("utf-8", "replace").split("\n")
+    told = [(n, what) for n, text in enumerate(lines, 1) if text.strip() for what in allowed_line(text, line)]
+    found = [f"line {n}: {what}" for n, what in told]
+    count = sum(1 for text in lines if text.strip())
+    found += [f"it has {count} lines, not one"] if count != 1 else []
+    for what in found or ["it is spelt otherwise than the seal writes it"]:
+        answers.problem(number, "not the file that the seal wrote: " + what, where, line_fingerprint(line) or line)
+
+
+def allowed_line(text: str, line: str) -> Iterator[str]:
+    """In what one line is other than the seal's."""
+    if text.lstrip(" \t").startswith("#"):
+        yield "a comment"
+        return
+    try:
+        who, options, key, comment = allowed_parts(text.strip("\r\n").lstrip(" \t"))
+    except Bad as error:
+        yield f"ssh-keygen cannot read it: {error}"
+        return
+    if who != "examiner":
+        yield f"it is for {who!r}, not for 'examiner'"
+    if key != line:
+        yield f"it names another key than the manifest: {line_fingerprint(key) or key.split()[0]}"
+    if "cert-authority" in options:
+        yield "it trusts every key that its key has certified (cert-authority)"
+    if options.get("namespaces") != NAMESPACE:
+        yield f"it is not limited to the purpose {NAMESPACE} (namespaces)"
+    for name in sorted({"valid-after", "valid-before"} & set(options)):
+        yield f"it is limited in time ({name})"
+    if comment:
+        yield "a comment follows the key"
+
+
+def allowed_parts(text: str) -> tuple[str, dict[str, str], str, str]:
+    """Principals, options, key and comment of a line (ssh-keygen(1), ALLOWED SIGNERS); Bad when it is none."""
+    match = re.match(r'("[^"]*"|[^ \t"][^ \t]*)[ \t]*', text)
+    if not match:
+        raise Bad("no principals")
+    who, rest = match.group(1).strip('"'), text[match.end() :]
+    options: dict[str, str] = {}
+    key = allowed_key(rest)
+    if key is None:
+        match = re.match(r'((?:\\"|"(?:\\"|[^"])*"|[^ \t"])+)[ \t]*', rest)
+        options = allowed_options(match.group(1) if match else "")
+        key = allowed_key(rest[match.end() :] if match else "")
+    if key is None:
+        raise Bad("no key")
+    return who, options, key[0], key[1]
+
+
+def allowed_key(text: str) -> tuple[str, str] | None:
+    """Kind and base64 of a key at the beginning, and the comment after it."""
+    words = text.split(None, 2)
+    try:
+        blob = base64.b64decode(words[1], validate=True)
+    except (IndexError, binascii.Error, ValueError):
+        return None
+    size = int.from_bytes(blob[:4], "big")
+    if not re.fullmatch(r"[a-z0-9@.-]+", words[0]) or blob[4 : 4 + size] != words[0].encode() or len(blob) <= 4 + size:
+        return None
+    return words[0] + " " + words[1], words[2].strip() if len(words) > 2 else ""
+
+
+def allowed_options(text: str) -> dict[str, str]:
+    """The options, by name; Bad for one of no known name, or given twice."""
+    found: dict[str, str] = {}
+    at = 0
+    while True:
+        match = OPTION.match(text, at)
+        if match:
+            name, value, at = match.group(1).lower(), match.group(2).replace('\\"', '"'), match.end()
+        elif text[at : at + 14].lower() == "cert-authority":
+            name, value, at = "cert-authority", "", at + 14
+        else:
+            raise Bad("an option of no known name")
+        if name in found and value:
+            raise Bad(f"the option {name} twice")
+        if name.startswith("valid-") and not re.fullmatch(r"(\d{8}(\d{4}(\d\d)?)?)Z?", value, re.IGNORECASE):
+            raise Bad(f"the option {name} is no date")
+        found[name] = value
+        if at == len(text):
+            return found
+        if text[at] != "," or at + 1 == len(text):
+            raise Bad("options are not parted by commas")
+        at += 1
+
+
+# -- 14 ---------------------------------------------------------------------------------------------------------------
 
 
 def leaf_records(folder: Folder) -> Iterator[bytes]:
@@ -1227,31 +1613,39 @@ UNCHECKED_OF_AN_EXCERPT = (
 )
 
 
-def check_folder(root: str, wanted: str | None) -> Answers:
-    """All checks of a case or package; the answers."""
-    answers, folder = Answers(), Folder(root)
+def check_folder(root: str, wanted: str | None, handed_out: str | None = None) -> Answers:
+    """All checks of a case or package, by its folder; the answers."""
+    return check_seal(Folder(root), wanted, handed_out)
+
+
+def check_seal(folder: Folder, wanted: str | None, handed_out: str | None) -> Answers:
+    """All checks; the answers."""
+    answers = Answers()
     raw = folder.read(MANIFEST)
-    manifest = read_manifest(answers, raw)
+    manifest = read_manifest(answers, raw, handed_out)
     if raw is None:
         answers.skip(1, "there is no manifest to check it against")
+        say_unsealed(answers, folder)
     else:
         signer = (manifest or {}).get("signer")
-        print_ = judge_signature(answers, folder.read(SIGNATURE), raw, signer and signer["public_key"], wanted)
-        if print_:
-            check_allowed(answers, folder, print_)
+        line = judge_signature(answers, folder.read(SIGNATURE), raw, signer and signer["public_key"], wanted)
+        if line:
+            check_allowed(answers, 1, folder.read(ALLOWED), line, ALLOWED)
+        check_cms(answers, 1, folder.read(CMS), folder.read(CERTIFICATE), raw, CMS)
     check_links(answers, folder)
     answers.skip(13, "no image is looked at here")
     if raw is None or manifest is None:
         for number in set(TITLES) - {1, 2, 4, 13}:
             answers.skip(number, "there is no manifest")
         return answers
-    check_page(answers, folder, raw)
-    work, tags = check_paths(answers, folder, manifest)
-    entries = {entry["path"]: entry for entry in [*manifest["files"], *(work or [])]}
+    if not known_fields(manifest):
+        manifest = {"tags": [], "after": [], "folders": [], "page_sha256": "", "number": 0, **manifest}
+    work = check_paths(answers, folder, manifest)
+    entries = {entry["path"]: entry for entry in [*manifest["files"], *(work[0] if work else [])]}
     folder.limits = {path: entry["size"] for path, entry in entries.items()}
     folder.limits[LEAVES] = max(LARGEST, 32 + 80 * int((manifest.get("merkle") or {}).get("leaves", 0)))
-    digests = check_files(answers, folder, entries, work, tags)
-    check_unlisted(answers, folder, entries, work, tags)
+    digests = check_files(answers, folder, raw, manifest, entries, work)
+    check_unlisted(answers, folder, manifest, entries, work)
     check_audit(answers, folder, manifest, entries)
     items = check_objects(answers, folder, entries, digests)
     check_citations(answers, folder, items.numbers, items.artifacts)
@@ -1259,24 +1653,21 @@ def check_folder(root: str, wanted: str | None) -> Answers:
     check_timestamp(answers, folder, raw)
     check_history(answers, folder, manifest)
     check_leaves(answers, folder, manifest)
+    say_former(answers, folder, handed_out)
     return answers
 
 
-def check_allowed(answers: Answers, folder: Folder, print_: str) -> None:
-    """The file that ssh-keygen is given must name the key that signed, and no other."""
-    lines = (folder.read(ALLOWED) or b"").decode("utf-8", "replace").splitlines()
-    keys = {line_fingerprint("ssh-ed25519 " + line.partition("ssh-ed25519 ")[2]) for line in lines if line.strip()}
-    if ALLOWED in folder.files and keys != {print_}:
-        answers.problem(1, "this file names other keys than the one that signed", ALLOWED, print_)
+def say_unsealed(answers: Answers, folder: Folder) -> None:
+    """What to do about a case without a seal."""
+    if "data/case.json" in folder.files and not any(path.startswith("seal") for path in folder.files):
+        answers.note(2, "the case was never sealed, or its seal was removed; `shellcase seal CASE` seals it as it is")
 
 
-def check_page(answers: Answers, folder: Folder, raw: bytes) -> None:
-    """SEAL.txt is what people compare: its number must be this manifest's."""
-    page, digest = folder.read(PAGE), sha256(raw)
-    groups = [digest[i : i + 8] for i in range(0, 64, 8)]
-    halves = [" ".join(groups[:4]).encode(), " ".join(groups[4:]).encode()]
-    if page is not None and not all(half in page for half in halves):
-        answers.problem(2, "the page names another manifest than this one", PAGE, digest)
+def say_former(answers: Answers, folder: Folder, handed_out: str | None) -> None:
+    """Whether the SHA-256 that was handed out is that of a former seal."""
+    for path in sorted(folder.files) if handed_out else ():
+        if re.fullmatch(r"seal-[0-9]{4,}/manifest\.json", path) and folder.sha256(path) == handed_out:
+            answers.note(2, f"the SHA-256 that was given is that of {path}: the case was sealed again since")
 
 
 # -- excerpts ---------------------------------------------------------------------------------------------------------
@@ -1331,7 +1722,7 @@ def climb(leaf: bytes, index: int, count: int, path: list[bytes]) -> bytes | Non
     return leaf if last == 0 else None
 
 
-def check_excerpt(path: str, wanted: str | None) -> tuple[Answers, list[str]]:
+def check_excerpt(path: str, wanted: str | None, handed_out: str | None = None) -> tuple[Answers, list[str]]:
     """An excerpt by its file: (answers, lines for people)."""
     answers = Answers()
     lines: list[str] = []
@@ -1351,7 +1742,7 @@ def check_excerpt(path: str, wanted: str | None) -> tuple[Answers, list[str]]:
         answers.unreadable = True
         return answers, lines
     raw = document["manifest"].encode("utf-8", "replace")
-    manifest = read_manifest(answers, raw)
+    manifest = read_manifest(answers, raw, handed_out)
     if manifest is None:
         return answers, lines
     armoured, signer = document.get("signature"), manifest.get("signer")
@@ -1414,6 +1805,22 @@ def event_lines(event: dict[str, Any], merkle: dict[str, Any], proven: bool) -> 
         yield "    withheld, only their commitments are proven, not these names: " + clean(names, 1000)
 
 
+def wanted_key(given: str) -> str:
+    """A fingerprint as given, or that of the only Ed25519 key in a file; Bad when there is none."""
+    if given.startswith("SHA256:"):
+        return given.rstrip("=")
+    try:
+        with open(given, "rb") as fh:  # noqa: PTH123 - as plain as can be
+            text = fh.read(1 << 16).decode("utf-8", "replace")
+    except (OSError, ValueError) as error:
+        raise Bad(f"--key: neither a fingerprint (SHA256:...) nor a file that can be read: {given} ({error})") from None
+    keys = ["ssh-ed25519 " + line.partition("ssh-ed25519 ")[2] for line in text.splitlines()]
+    found = {print_ for print_ in map(line_fingerprint, keys) if print_}
+    if len(found) != 1:
+        raise Bad(f"--key: this file holds {len(found)} Ed25519 public keys, not one: {given}")
+    return found.pop()
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Read the command line, check, print; the exit code."""
     for stream in (sys.stdout, sys.stderr):
@@ -1425,16 +1832,25 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Check a sealed case, a package or an excerpt.")
     parser.add_argument("folder", nargs="?", default=default, help="the folder with bagit.txt and seal/")
     parser.add_argument("--excerpt", metavar="FILE", help="check an excerpt instead of a folder")
-    parser.add_argument("--key", metavar="FINGERPRINT", help="the signer's key as he told you: SHA256:...")
+    parser.add_argument("--key", metavar="KEY", help="the signer's key as he told you: SHA256:..., or a .pub file")
+    parser.add_argument("--manifest", metavar="SHA256", help="of the manifest, as it was handed out: 64 digits")
     parser.add_argument("--json", action="store_true", help="answers for programs")
     given = parser.parse_args(arguments)
-    wanted = given.key.rstrip("=") if given.key else None
+    try:
+        wanted = wanted_key(given.key) if given.key else None
+    except Bad as error:
+        sys.stderr.write(clean(error) + "\n")
+        return 4
+    handed_out = "".join(given.manifest.split()).lower() if given.manifest is not None else None
+    if handed_out is not None and not is_hex(handed_out):
+        parser.error("--manifest wants the 64 hexadecimal digits of SEAL.txt; a key's fingerprint goes to --key")
+    lines: list[str] = []
     if given.excerpt:
-        answers, lines = check_excerpt(given.excerpt, wanted)
+        answers, lines = check_excerpt(given.excerpt, wanted, handed_out)
         for number in set(TITLES) - set(EXCERPT_CHECKS):
             answers.skip(number, "an excerpt holds nothing to check it with")
     elif os.path.isdir(given.folder):  # noqa: PTH112
-        answers, lines = check_folder(given.folder, wanted), []
+        answers = check_folder(given.folder, wanted, handed_out)
     else:
         parser.error("this is no folder: " + clean(given.folder))
     if given.json:

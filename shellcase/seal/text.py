@@ -6,8 +6,10 @@ import textwrap
 from dataclasses import dataclass
 
 from shellcase.clean import plain
+from shellcase.seal.allowed import PRINCIPAL
 from shellcase.seal.layout import (
     ALLOWED,
+    BLANKS,
     CMS,
     LEAVES,
     MANIFEST,
@@ -19,27 +21,19 @@ from shellcase.seal.layout import (
     SealManifest,
 )
 
-PRINCIPAL = "examiner"
-"""The name under which allowed_signers lists the key."""
-
 NOT_SIGNED = "hash-sealed, not signed"
+OUT = "/dev/null"
 _WIDTH = 78
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the page says beyond the manifest: its SHA-256, the bag's files and bytes, and what lies beside it."""
+    """What the page says beyond the manifest: the bag's files and bytes, and what lies beside it."""
 
-    sha256: str
     files: int
     size: int
     finished: bool
     has_cms: bool
-
-
-def grouped(digest: str) -> str:
-    """A hexadecimal digest in groups of 8, as people read it aloud."""
-    return " ".join(digest[i : i + 8] for i in range(0, len(digest), 8))
 
 
 def signed_words(manifest: SealManifest) -> str:
@@ -48,13 +42,12 @@ def signed_words(manifest: SealManifest) -> str:
 
 
 def page(manifest: SealManifest, facts: Facts) -> bytes:
-    """The page as UTF-8."""
+    """The page as UTF-8, with `layout.BLANKS` where the manifest's SHA-256 will stand."""
     parts = [_head(manifest, facts), _meaning(manifest, facts), _commands(manifest, facts)]
     return ("\n\n".join(parts) + "\n").encode("utf-8", "backslashreplace")
 
 
 def _head(manifest: SealManifest, facts: Facts) -> str:
-    half = grouped(facts.sha256)
     lines = [
         f"SEAL OF A {manifest.kind.upper()}",
         "",
@@ -62,6 +55,7 @@ def _head(manifest: SealManifest, facts: Facts) -> str:
         f"  Title          {plain(manifest.title, 200) or 'not recorded'}",
         *([f"  Audience       {plain(manifest.audience, 60)}"] if manifest.audience else []),
         f"  Sealed         {manifest.sealed} (clock of the computer that sealed)",
+        f"  Seal number    {manifest.number}" + (" (the first)" if manifest.number == 1 else ""),
         f"  Sealed with    {manifest.tool} {manifest.version}",
         f"  Files          {facts.files}, {facts.size} bytes",
         f"  Audit log      line {manifest.audit.seq}, SHA-256 {manifest.audit.head[:16]}...",
@@ -69,8 +63,7 @@ def _head(manifest: SealManifest, facts: Facts) -> str:
         "",
         f"  SHA-256 of {MANIFEST}, which decides everything else:",
         "",
-        f"      {half[:35]}",
-        f"      {half[36:]}",
+        *(f"      {mark.decode()}" for mark in BLANKS),
     ]
     return "\n".join(lines)
 
@@ -80,6 +73,9 @@ def _meaning(manifest: SealManifest, facts: Facts) -> str:
         "Send these two lines to counsel today, by e-mail or on paper, and before the review of the findings "
         "starts. Whoever has them can tell later whether anything was changed. Without such an anchor outside "
         "this folder, or a time stamp, the order of events is not independently dated.",
+        "Whoever receives this folder: compare these two lines with the ones that came by another way, not with "
+        "any file in here; or give the value to `shellcase verify --manifest` (or verify.py --manifest). An older "
+        "seal put back shows only so. The signer's key is checked the same way, with --key.",
         "The time above, and the time inside a signature, is the signer's own clock. Only a time stamp of an "
         f"authority ({STAMP}, when it is there) proves 'not later than'.",
     ]
@@ -106,20 +102,19 @@ def _commands(manifest: SealManifest, facts: Facts) -> str:
         f"    (Get-FileHash {MANIFEST.replace('/', chr(92))} -Algorithm SHA256).Hash     (PowerShell)",
         "  Every file",
         "    sha256sum -c --quiet manifest-sha256.txt tagmanifest-sha256.txt",
-        f"    python3 -I {SCRIPT} .          (needs only Python 3.8 or later; also links, extra files,",
-        "                                   audit chain, signature)",
+        "  All of it, with nothing but Python 3.8 or later (KEY, SHA256: as they came by another way)",
+        f'    python3 -I {SCRIPT} . --key KEY --manifest "SHA256"',
     ]
     if manifest.signer:
         lines += [
             "  The signature (in Windows type it in cmd, not in PowerShell)",
-            f"    ssh-keygen -Y verify -f {ALLOWED} -I {PRINCIPAL}",
-            f"      -n {NAMESPACE} -s {SIGNATURE} < {MANIFEST}     (one line)",
+            f"    ssh-keygen -Y verify -f {ALLOWED} -I {PRINCIPAL} -n {NAMESPACE} -s {SIGNATURE} < {MANIFEST}",
         ]
     if facts.has_cms:
         lines += [
             "  The signature with a certificate (CA.pem: the root you trust)",
-            f"    openssl cms -verify -binary -inform DER -in {CMS}",
-            f"      -content {MANIFEST} -CAfile CA.pem -out manifest.out     (one line)",
+            f"    openssl cms -verify -binary -inform DER -in {CMS} -content {MANIFEST} -CAfile CA.pem -out {OUT}",
+            f"      (in Windows NUL instead of {OUT})",
         ]
     lines += [
         f"  The time stamp, when {STAMP} is there (TSA.pem: its root)",

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from shellcase.case import Case, CaseMeta
+from shellcase.seal.composing import Additions
 from shellcase.seal.keys import SigningKey, make_key
-from shellcase.seal.sealing import Additions
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 LATER = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)

@@ -22,9 +22,9 @@ from shellcase.seal import bag, standalone
 from shellcase.seal.canonical import canonical
 from shellcase.seal.case import seal_case
 from shellcase.seal.checks import Options, Outcome, check_seal
+from shellcase.seal.composing import Additions
 from shellcase.seal.keys import SigningKey, make_key
-from shellcase.seal.layout import NAMESPACE, FileEntry
-from shellcase.seal.sealing import Additions
+from shellcase.seal.layout import BLANKS, NAMESPACE, FileEntry, WorkFiles, blank, halves
 from tests.seal.bags import LATER, NOW
 
 STANDALONE = Path(__file__).resolve().parents[2] / "shellcase" / "seal" / "standalone.py"
@@ -122,29 +122,43 @@ def forge(root: Path, key: SigningKey, edit: Callable[[Manifest], object] = lamb
     """Make manifest, signature and BagIt's lists anew over what lies there now: only later checks can find it."""
     manifest = json.loads((root / "seal/manifest.json").read_bytes())
     found = [entry(root, p) for p in sorted((root / "data").rglob("*")) if p.is_file() and not p.is_symlink()]
-    work = canonical({"schema": "shellcase.work/1", "files": [e for e in found if e.path.startswith("data/work/")]})
+    work = canonical(WorkFiles(files=tuple(e for e in found if e.path.startswith("data/work/"))))
     (root / "seal/work.json").write_bytes(work)
     manifest["files"] = [msgspec.to_builtins(e) for e in found if not e.path.startswith("data/work/")]
     manifest["work"]["sha256"] = hashlib.sha256(work).hexdigest()
-    edit(manifest)
-    signed = canonical(manifest)
-    (root / "seal/manifest.json").write_bytes(signed)
-    (root / "seal/manifest.json.sig").write_bytes(key.sign(signed, NAMESPACE))
-    write_page(root)
     (root / "manifest-sha256.txt").write_bytes(bag.checksums(found))
     info = (root / "bag-info.txt").read_text("utf-8").splitlines()
     oxum = f"Payload-Oxum: {sum(e.size for e in found)}.{len(found)}"
     (root / "bag-info.txt").write_text(
         "".join(f"{oxum if o.startswith('Payload-Oxum') else o}\n" for o in info), "utf-8"
     )
+    manifest["tags"] = [tag(root, t["path"]) for t in manifest["tags"] if (root / t["path"]).is_file()]
+    edit(manifest)
+    template = page_template(root)
+    signed = canonical(manifest)
+    (root / "seal/manifest.json").write_bytes(signed)
+    (root / "seal/manifest.json.sig").write_bytes(key.sign(signed, NAMESPACE))
+    (root / "seal/SEAL.txt").write_bytes(filled(template, signed))
     relist(root)
 
 
-def write_page(root: Path) -> None:
-    """SEAL.txt with the number of the manifest that lies there."""
+def tag(root: Path, path: str) -> dict[str, str | int]:
+    """As a manifest lists one of the bag's own files."""
+    content = (root / path).read_bytes()
+    return {"path": path, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def page_template(root: Path) -> bytes:
+    """SEAL.txt with its blanks, made from the manifest that lies there."""
     digest = hashlib.sha256((root / "seal/manifest.json").read_bytes()).hexdigest()
-    groups = [digest[i : i + 8] for i in range(0, 64, 8)]
-    (root / "seal/SEAL.txt").write_text(f"{' '.join(groups[:4])}\n{' '.join(groups[4:])}\n", "ascii")
+    return blank((root / "seal/SEAL.txt").read_bytes(), digest) or b""
+
+
+def filled(template: bytes, signed: bytes) -> bytes:
+    """SEAL.txt for another manifest; nobody needs a key for that."""
+    for mark, half in zip(BLANKS, halves(hashlib.sha256(signed).hexdigest()), strict=True):
+        template = template.replace(mark, half)
+    return template
 
 
 def relist(root: Path) -> None:
@@ -171,17 +185,19 @@ class Answer:
     verdicts: dict[str, str]
 
 
-def ours(root: Path, fingerprint: str | None = None, tsa_root: Path | None = None) -> Answer:
+def ours(
+    root: Path, fingerprint: str | None = None, tsa_root: Path | None = None, manifest: str | None = None
+) -> Answer:
     """`shellcase verify`, without the command line."""
-    outcome: Outcome = check_seal(root, Options(fingerprint=fingerprint, tsa_root=tsa_root))
+    outcome: Outcome = check_seal(root, Options(fingerprint=fingerprint, tsa_root=tsa_root, manifest=manifest))
     verdicts: dict[str, str] = {c.name: c.verdict for c in outcome.checks}
     words = json.dumps(msgspec.to_builtins(outcome))
     return Answer(outcome.exit_code, {n for n, v in verdicts.items() if v == "problem"}, words, verdicts)
 
 
-def alone(root: Path, wanted: str | None = None) -> Answer:
+def alone(root: Path, wanted: str | None = None, manifest: str | None = None) -> Answer:
     """The verifier that needs only a standard Python, called in this process."""
-    answers = standalone.check_folder(str(root), wanted)
+    answers = standalone.check_folder(str(root), wanted, manifest)
     assert [clean for line in answers.lines() for clean in line if not clean.isprintable()] == []
     return _answer(answers.exit_code(), answers.plain())
 

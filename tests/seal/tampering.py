@@ -18,7 +18,7 @@ from shellcase.case.journal import Audit
 from shellcase.schema import TIMELINE
 from shellcase.seal.keys import SigningKey, make_key
 from shellcase.seal.layout import NAMESPACE
-from tests.seal.sealed import Manifest, forge, relist, write_page
+from tests.seal.sealed import Manifest, filled, forge, page_template, relist
 
 
 @dataclass(frozen=True)
@@ -164,9 +164,10 @@ def stranger(s: Sealed) -> SigningKey:
 def edited_manifest(change: Callable[[bytes], bytes], *, resign: bool = False) -> Callable[[Sealed], None]:
     def act(s: Sealed) -> None:
         path = s.path("seal/manifest.json")
+        template = page_template(s.root)
         path.write_bytes(change(path.read_bytes()))
         if resign:
-            write_page(s.root)
+            s.path("seal/SEAL.txt").write_bytes(filled(template, path.read_bytes()))
             sign(s, s.key)
 
     return act
@@ -250,7 +251,7 @@ TAMPER: dict[str, tuple[Callable[[Sealed], object], str, int]] = {
     "object renamed": (rename_object, "unlisted", 3),
     "object made longer": (lambda s: put(s.object(), b"x" * 10_000), "files", 3),
     "verify.py changed": (written("seal/verify.py", b"print('all is well')\n"), "files", 3),
-    "SEAL.txt names another manifest": (written("seal/SEAL.txt", b"SHA-256 of the manifest: 00\n"), "manifest", 3),
+    "SEAL.txt names another manifest": (written("seal/SEAL.txt", b"SHA-256 of the manifest: 00\n"), "files", 3),
     "list of work product": (
         lines(lambda x: [x[0].replace(b"data/work/f", b"data/work/g")], "seal/work.json"),
         "files",
@@ -317,7 +318,7 @@ TAMPER: dict[str, tuple[Callable[[Sealed], object], str, int]] = {
     "manifest deep": (edited_manifest(lambda _: b'{"schema":' + b"[" * 100_000), "manifest", 4),
     "manifest long number": (edited_manifest(lambda _: b'{"audit":' + b"9" * 100_000 + b"}"), "manifest", 4),
     "manifest of a later version": (
-        edited_manifest(lambda b: b.replace(b"shellcase.seal/1", b"shellcase.seal/2")),
+        edited_manifest(lambda b: b.replace(b"shellcase.seal/2", b"shellcase.seal/3")),
         "manifest",
         4,
     ),
@@ -353,7 +354,7 @@ TAMPER: dict[str, tuple[Callable[[Sealed], object], str, int]] = {
         "paths",
         3,
     ),
-    "path in BagIt's list": (lines(lambda x: [*x, b"0" * 64 + b"  ../x\n"], "tagmanifest-sha256.txt"), "paths", 3),
+    "path in BagIt's list": (lines(lambda x: [*x, b"0" * 64 + b"  ../x\n"], "tagmanifest-sha256.txt"), "files", 3),
     # links
     "link": (link, "links", 3),
     "linked folder": (link_folder, "links", 3),

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from shellcase.errors import UsageError
 from shellcase.seal.case import seal_case
 from shellcase.seal.cms import load_signer
+from shellcase.seal.composing import Additions
 from shellcase.seal.keys import load_key, make_key
 from shellcase.seal.layout import NAMESPACE
-from shellcase.seal.sealing import Additions
 from shellcase.seal.stamping import add_request, add_timestamp
 from tests.seal.bags import NOW, PLAIN, assert_valid_bag, must, new_key, on_disk, run, sha256_of, small_case
 from tests.tools import need

@@ -16,9 +16,9 @@ from shellcase.errors import UsageError
 from shellcase.seal import sshsig, sshsig_check, standalone
 from shellcase.seal.case import seal_case
 from shellcase.seal.checks import wanted_fingerprint
+from shellcase.seal.composing import Additions
 from shellcase.seal.keys import make_key
 from shellcase.seal.layout import NAMESPACE
-from shellcase.seal.sealing import Additions
 from shellcase.seal.stamping import add_timestamp
 from tests.seal.bags import must
 from tests.seal.sealed import alone, ours, whole_case

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from shellcase.seal.allowed import allowed_line
 from shellcase.seal.keys import SigningKey
-from shellcase.seal.layout import NAMESPACE
 from tests.seal.sealed import EVENTS, alone, forge, in_a_clean_process, ours, relist, seal_twice
 from tests.seal.tampering import (
     POSIX,
@@ -119,10 +119,8 @@ def test_another_key_is_told_from_a_bad_signature(sealed: Sealed) -> None:
     """Signed anew by a stranger, who also put his key into the manifest: only the fingerprint shows it."""
     other = stranger(sealed)
     signer = {"public_key": other.public_line, "fingerprint": other.fingerprint, "made_same_day": True}
+    sealed.path("seal/signers/allowed_signers").write_bytes(allowed_line(other.public_line))
     forge(sealed.root, other, lambda m: m.update(signer=signer))
-    allowed = f'examiner namespaces="{NAMESPACE}" {other.public_line}\n'
-    sealed.path("seal/signers/allowed_signers").write_text(allowed, "ascii")
-    relist(sealed.root)
     for trusting in (ours(sealed.root), alone(sealed.root)):
         assert trusting.code == 0, trusting.words
         assert "whose key it is was not checked" in trusting.words
@@ -135,12 +133,12 @@ def test_another_key_is_told_from_a_bad_signature(sealed: Sealed) -> None:
 
 
 def test_an_unsigned_seal_is_never_called_signed(sealed: Sealed) -> None:
-    forge(sealed.root, sealed.key, lambda m: m.update(signer=None))
+    shutil.rmtree(sealed.path("seal/signers"))
+    forge(sealed.root, sealed.key, lambda m: m.update(signer=None, after=["seal/SEAL.txt"]))
     sealed.path("seal/manifest.json.sig").unlink()
-    sealed.path("seal/signers/allowed_signers").unlink()
     relist(sealed.root)
     for said in (ours(sealed.root), alone(sealed.root)):
-        assert (said.code, said.verdicts["signature"]) == (0, "not checked")
+        assert (said.code, said.verdicts["signature"]) == (0, "not checked"), said.words
         assert "hash-sealed, not signed" in said.words
     wanted = sealed.key.fingerprint
     for said in (ours(sealed.root, wanted), alone(sealed.root, wanted)):
