@@ -1,9 +1,14 @@
-"""A package as it was handed over, in its ZIP: read in place, member by member, never unpacked by its names."""
+"""A package as it was handed over, in its ZIP: read in place, member by member, never unpacked by its names.
+
+What is not as our writer makes it (`checks_container.py`) lands in `odd`; the members are read all the same, as far as
+that is safe, so that the other checks can say what is in them.
+"""
 
 from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 import struct
 import tempfile
@@ -15,10 +20,12 @@ from typing import BinaryIO
 
 from shellcase.errors import EvidenceError
 from shellcase.seal.checks_base import Bag, Problem
+from shellcase.seal.checks_container import differences, overlapping
 
 _LOCAL = struct.Struct("<4s22sHH")
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError, struct.error)
 _BLOCK = 1 << 20
+_BAG, _TOP = "bagit.txt", re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/")
 
 
 class Window(io.RawIOBase):
@@ -64,17 +71,24 @@ class ZipBag(Bag):
         try:
             with zipfile.ZipFile(root) as archive:
                 members = archive.infolist()
+                self.odd += differences(root, members, archive.start_dir)
         except (*_BROKEN, OSError) as error:
             raise EvidenceError(f"this is no ZIP that can be read: {error}", str(root), "get it again") from error
-        top = _top(members)
+        top, shared = _top(members), overlapping(members)
+        if not _TOP.fullmatch(top):
+            self.odd.append(Problem(what="the bag lies in no folder of the ZIP with a plain name", where=top))
         self._members: dict[str, zipfile.ZipInfo] = {}
         for member in members:
             if not member.is_dir():
-                self._take(member.filename.removeprefix(top), member)
+                self._take(member.filename.removeprefix(top), member, top, shared)
 
-    def _take(self, path: str, member: zipfile.ZipInfo) -> None:
+    def _take(self, path: str, member: zipfile.ZipInfo, top: str, shared: set[int]) -> None:
         mode = member.external_attr >> 16
-        if path in self._members:
+        if not member.filename.startswith(top):
+            self.odd.append(Problem(what="a member outside the bag's folder", where=member.filename, expected=top))
+        elif member.header_offset in shared:
+            self.odd.append(Problem(what="a member that shares its bytes with another; not read", where=path))
+        elif path in self._members:
             self.odd.append(Problem(what="two members of the ZIP have this name", where=path, expected="one"))
         elif member.flag_bits & 1 or (stat.S_IFMT(mode) and not stat.S_ISREG(mode)):
             what = "an encrypted member of the ZIP" if member.flag_bits & 1 else "a member that is no plain file"
@@ -119,6 +133,10 @@ class ZipBag(Bag):
 
 
 def _top(members: Iterable[zipfile.ZipInfo]) -> str:
-    """The one folder that all lies in, with its slash; empty when there is none."""
-    tops = {m.filename.partition("/")[0] for m in members}
-    return f"{next(iter(tops))}/" if len(tops) == 1 else ""
+    """The folder with the bag, with its slash; empty when there is none, or it lies in no folder."""
+    tops = sorted(m.filename.removesuffix(_BAG) for m in members if m.filename.count("/") == 1 and _is_bag(m))
+    return tops[0] if tops else ""
+
+
+def _is_bag(member: zipfile.ZipInfo) -> bool:
+    return member.filename.endswith(f"/{_BAG}")
