@@ -7,7 +7,6 @@ that could be unpacked are hashed all the same: only then can a damaged checksum
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +15,9 @@ from msgspec import Struct
 
 from collector import gathered, hashstate
 from collector.checkpoint import Checkpoint, Journal
+from collector.checksums import Checked, checked, read_rest
 from collector.containers import open_media
+from collector.digests import Hashes
 from collector.ewf import EwfImage
 from collector.media import fingerprint_of
 from collector.opened import Opened
@@ -53,6 +54,7 @@ class FullPass(Struct, frozen=True, kw_only=True):
     lost: tuple[Lost, ...] = ()
     bad: dict[int, str] = {}
     files: tuple[FileDigest, ...] = ()
+    checked: Checked = Checked()
 
 
 class Stopped(Exception):  # noqa: N818 - no error: the one who started the pass ended it
@@ -66,8 +68,8 @@ def full_pass(path: Path, journal: Journal, tick: Tick) -> FullPass:
         media, ewf = medium.media, medium.ewf
         identity = medium.fingerprint or fingerprint_of(media, end_of(media, partitions(media)[2]))
         begun = journal.read(identity, media.size, _flavour(medium.files))
-        work = _EwfPass(ewf, begun) if ewf else _PlainPass(media, begun)
-        hashes = _Hashes(begun)
+        work = _pass(medium, begun)
+        hashes = Hashes(begun)
         work.run(hashes, journal, tick)
         digests = hashes.digests() if not work.missing else ("", "", "")
         return FullPass(
@@ -79,7 +81,16 @@ def full_pass(path: Path, journal: Journal, tick: Tick) -> FullPass:
             lost=tuple(work.lost),
             bad=dict(sorted(ewf.seen.bad.items())) if ewf else {},
             files=work.files(medium.files),
+            checked=work.checked(),
         )
+
+
+def _pass(medium: _Medium, begun: Checkpoint | None) -> _Pass:
+    if medium.ewf:
+        return _EwfPass(medium.ewf, begun)
+    if isinstance(medium.opened, gathered.Gathered):
+        return _GatheredPass(medium.opened, begun)
+    return _PlainPass(medium.media, begun)
 
 
 class _Medium(NamedTuple):
@@ -109,49 +120,6 @@ def _flavour(files: tuple[Path, ...]) -> str:
     return kind and "; ".join([kind, *(f"{s.st_size} {s.st_mtime_ns}" for s in told)])
 
 
-class _Hashes:
-    """Three digests beside the reading: the slow MD5 in one thread, the other two in a second."""
-
-    def __init__(self, begun: Checkpoint | None) -> None:
-        states = begun.states if begun else {}
-        self._digests = {n: hashstate.restored(n, states.get(n, "")) or hashstate.new(n) for n in hashstate.NAMES}
-        self._pool = ThreadPoolExecutor(2)
-        self._waiting: list[Future[None]] = []
-
-    def update(self, block: bytes) -> None:
-        """Hand over a block; waits for the one before."""
-        self.wait()
-        self._waiting = [
-            self._pool.submit(self._feed, ("md5",), block),
-            self._pool.submit(self._feed, ("sha1", "sha256"), block),
-        ]
-
-    def _feed(self, names: tuple[str, ...], block: bytes) -> None:
-        for name in names:
-            self._digests[name].update(block)
-
-    def wait(self) -> None:
-        """Until everything handed over is hashed."""
-        for one in self._waiting:
-            one.result()
-        self._waiting = []
-
-    def states(self) -> dict[str, str]:
-        """The states after all that was handed over."""
-        self.wait()
-        return {n: d.save() for n, d in self._digests.items()}
-
-    def digests(self) -> tuple[str, str, str]:
-        """MD5, SHA-1, SHA-256 as hex; ends the threads."""
-        self.close()
-        return tuple(self._digests[n].hexdigest() for n in hashstate.NAMES)  # type: ignore[return-value]
-
-    def close(self) -> None:
-        """End the threads."""
-        self.wait()
-        self._pool.shutdown()
-
-
 class _Pass:
     """What both kinds of pass have in common: blocks into the hashes, checkpoints, and what was lost."""
 
@@ -170,12 +138,16 @@ class _Pass:
         """Digests of the files of the source."""
         raise NotImplementedError
 
-    def checkpoint(self, hashes: _Hashes) -> Checkpoint:
+    def checked(self) -> Checked:
+        """Checksums of single files that were compared."""
+        return Checked()
+
+    def checkpoint(self, hashes: Hashes) -> Checkpoint:
         """Where the pass is."""
         lost = [(one.start, one.end, one.why) for one in self.lost]
         return Checkpoint(done=self._done, states=hashes.states(), lost=lost)
 
-    def run(self, hashes: _Hashes, journal: Journal, tick: Tick) -> None:
+    def run(self, hashes: Hashes, journal: Journal, tick: Tick) -> None:
         """All blocks from where an earlier pass stopped."""
         try:
             self._run(hashes, journal, tick)
@@ -185,7 +157,7 @@ class _Pass:
         finally:
             hashes.close()
 
-    def _run(self, hashes: _Hashes, journal: Journal, tick: Tick) -> None:
+    def _run(self, hashes: Hashes, journal: Journal, tick: Tick) -> None:
         saved = self._done
         for end, block in self.blocks(self._done):
             if not self.missing:
@@ -243,6 +215,25 @@ class _PlainPass(_Pass):
         return tuple(digest_of(p) for p in paths)
 
 
+class _GatheredPass(_PlainPass):
+    """The files of a collection one after the other, compared with the checksums that it stores for them."""
+
+    def __init__(self, found: gathered.Gathered, begun: Checkpoint | None) -> None:
+        super().__init__(found.media, begun)
+        self._found = found
+        if self._begun and self._begun.seen:
+            found.watch.add(self._begun.seen.encode())
+
+    def checked(self) -> Checked:
+        read_rest(self._found)
+        return checked(self._found)
+
+    def checkpoint(self, hashes: Hashes) -> Checkpoint:
+        plain = super().checkpoint(hashes)
+        plain.seen = self._found.watch.pack().decode()
+        return plain
+
+
 class _EwfPass(_Pass):
     """An E01 set: every chunk in the order of the media, which is that of the files, so each byte is read once."""
 
@@ -284,7 +275,7 @@ class _EwfPass(_Pass):
             self._current = segment
         return self._tees[segment].read(offset, length)
 
-    def checkpoint(self, hashes: _Hashes) -> Checkpoint:
+    def checkpoint(self, hashes: Hashes) -> Checkpoint:
         plain = super().checkpoint(hashes)
         plain.files = [tee.save() for tee in self._tees]
         plain.seen = self._ewf.seen.pack().decode()

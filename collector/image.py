@@ -14,6 +14,7 @@ from msgspec import structs
 from collector import gathered
 from collector.boot import mended
 from collector.containers import ADVICE, Opened, open_media
+from collector.coverage import Coverage
 from collector.encrypted import NO_KEYS, Keys, Locked, Unlocked, unlocked
 from collector.ewf import EwfImage
 from collector.filesystem import VolumeHandle
@@ -65,6 +66,12 @@ class Image:
     def left(self) -> tuple[gathered.Left, ...]:
         """Members of a collection that are no files of its volumes."""
         return self.opened.left if isinstance(self.opened, gathered.Gathered) else ()
+
+    @property
+    def seen(self) -> Coverage | gathered.Watch | None:
+        """What reading has checked so far: chunks of an E01, files of a collection."""
+        watch = self.opened.watch if isinstance(self.opened, gathered.Gathered) else None
+        return self.ewf.seen if self.ewf else watch
 
     def all_there(self) -> None:
         """To be asked after an error. EvidenceError when the source was unplugged: that is no damage to be noted."""

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from msgspec import Struct
 
 from collector.checkpoint import Journal
+from collector.checksums import Checked, checked
+from collector.gathered import Gathered
 from collector.hashing import FullPass, Lost, full_pass
 from collector.image import Image
 from collector.sidecars import Beside, beside
@@ -91,14 +93,17 @@ def judge(image: Image, source: str, mode: str, full: FullPass | None = None) ->
             damaged = True
         elif one.of != "data" and full and one.equal is None:
             remarks.append(f"{one.origin}: the {one.algorithm} of the file {one.of} was not computed")
-    verdict = _verdict(mode, data, full, damaged=damaged and (mode != "none" or image.ewf is not None))
+    files = _checked(image, full)
+    problems += [f"{name}: {why}" for name, why in files.differ] if mode != "none" else []
+    known = [*data, *(c for c in compared if c.of != "data" and c.equal and not _is_disk(image))]
+    verdict = _verdict(mode, known, full, files, damaged=damaged and (mode != "none" or image.ewf is not None))
     return Verification(
         source=source,
         mode=mode,
         verdict=verdict,
-        statement=_statement(verdict, data, image, full),
+        statement=_statement(verdict, known, image, full, files),
         percent=_percent(image, full),
-        checksums=image.ewf is not None,
+        checksums=image.ewf is not None or files.stored > 0,
         md5=full.md5 if full else "",
         sha1=full.sha1 if full else "",
         sha256=full.sha256 if full else "",
@@ -126,6 +131,17 @@ def lost_ranges(image: Image, full: FullPass | None = None) -> list[Lost]:
     bad = image.ewf.seen.bad | (full.bad if full else {})
     found += [Lost(n * chunk, min((n + 1) * chunk, size), why) for n, why in bad.items()]
     return sorted(found, key=lambda one: one.start)
+
+
+def _is_disk(image: Image) -> bool:
+    return not isinstance(image.opened, Gathered)
+
+
+def _checked(image: Image, full: FullPass | None) -> Checked:
+    """The checksums of single files: those of the full pass, else what the work has compared so far."""
+    if full:
+        return full.checked
+    return checked(image.opened) if isinstance(image.opened, Gathered) else Checked()
 
 
 def _in_words(lost: Iterable[Lost]) -> list[str]:
@@ -165,14 +181,17 @@ def _file_hash(one: Compared, full: FullPass | None) -> str:
 # -- the verdict ------------------------------------------------------------------------------------------------------
 
 
-def _verdict(mode: str, data: Sequence[Compared], full: FullPass | None, *, damaged: bool) -> str:
+def _verdict(mode: str, known: Sequence[Compared], full: FullPass | None, files: Checked, *, damaged: bool) -> str:
+    """`known`: hashes of the whole source."""
     if damaged:
         return DAMAGED
+    if mode != "none" and files.bad:
+        return DIFFERS
     if full is None:
         return UNCHECKED if mode == "none" else PENDING
-    if not data:
+    if not known and not files.stored:
         return NO_HASH
-    return MATCHES if all(c.equal for c in data) else DIFFERS
+    return MATCHES if all(c.equal for c in known) else DIFFERS
 
 
 def _percent(image: Image, full: FullPass | None) -> str:
@@ -184,20 +203,41 @@ def _percent(image: Image, full: FullPass | None) -> str:
     return f"{tenths // 10}.{tenths % 10}"
 
 
-def _statement(verdict: str, data: Sequence[Compared], image: Image, full: FullPass | None) -> str:
+def _statement(verdict: str, known: Sequence[Compared], image: Image, full: FullPass | None, files: Checked) -> str:
     """One sentence. Damage and mismatch are told together."""
+    if verdict == UNCHECKED:
+        return "the source was not verified: --verify none"
     if full is None:
-        first = "container damaged; " if verdict == DAMAGED else ""
-        if verdict == UNCHECKED:
-            return "the source was not verified: --verify none"
-        why = "" if image.ewf else "; the container holds no checksums"
-        return f"{first}{_percent(image, full)} % of the source verified, full hash pending{why}"
+        return _so_far(verdict, image, files)
     if verdict != DAMAGED:
-        origins = sorted({c.origin for c in data if image.ewf is None})
-        return verdict + (f", stored in {', '.join(origins)}" if origins else "")
+        return _whole(verdict, known, image, files)
     if not full.sha256:
         return "container damaged: parts of the media are missing, so no data hash can be computed"
-    if not data:
+    if files.stored:
+        wrong = f"{files.wrong}: {files.told}" if files.bad else "none differs"
+        return f"container damaged; {files.carried}, {files.agreed} match, {wrong}"
+    if not known:
         return "container damaged; no stored hash"
-    same = all(c.equal for c in data)
+    same = all(c.equal for c in known)
     return f"container damaged; the data hash {'matches all the same' if same else 'does not match'}"
+
+
+def _so_far(verdict: str, image: Image, files: Checked) -> str:
+    first = f"{verdict}; " if verdict == DAMAGED else ""
+    if files.bad:
+        first += f"data hash does not match: {files.wrong} from what is stored: {files.told}; "
+    if files.stored:
+        return f"{first}{files.agreed} of {files.stored} files that carry checksums verified, full hash pending"
+    why = "" if image.ewf else "; the container holds no checksums"
+    return f"{first}{_percent(image, None)} % of the source verified, full hash pending{why}"
+
+
+def _whole(verdict: str, known: Sequence[Compared], image: Image, files: Checked) -> str:
+    """The sentence after a full pass over a sound container."""
+    origins = sorted({c.origin for c in known if image.ewf is None and (c.equal or verdict == DIFFERS)})
+    stored = f", stored in {', '.join(origins)}" if origins else ""
+    if not files.stored and not files.bad:
+        return verdict + stored
+    if files.bad:
+        return f"{verdict}: {files.told} ({files.carried}, {files.wrong}){stored}"
+    return f"{verdict} ({files.carried}){stored}"

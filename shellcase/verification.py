@@ -44,8 +44,8 @@ class Watch:
     def begin(self) -> None:
         """Take up what an earlier run has checked, and start reading."""
         for source, image in self._sources():
-            if image.ewf and (path := self._seen(source)).is_file():
-                image.ewf.seen.add(path.read_bytes())
+            if image.seen and (path := self._seen(source)).is_file():
+                image.seen.add(path.read_bytes())
         self.case.before_flush = self.keep
         if self.mode == "full" and any(read_check(self.case, s).mode != "full" for s, _i in self._sources()):
             self.case.reopen("verify")
@@ -64,10 +64,10 @@ class Watch:
             self.progress("verify", passes.done, passes.total)
 
     def keep(self) -> None:
-        """Write down which chunks were checked; the case calls it before lines of artefacts become durable."""
+        """Write down what was checked; the case calls it before lines of artefacts become durable."""
         for source, image in self._sources():
-            if image.ewf:
-                self.case.write_bytes(f"work/verify/{source}.seen", image.ewf.seen.pack())
+            if image.seen:
+                self.case.write_bytes(f"work/verify/{source}.seen", image.seen.pack())
 
     def note(self) -> int:
         """After collection: what is known now. In modes without a full pass this is the end of it."""

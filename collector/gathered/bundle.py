@@ -7,12 +7,14 @@ only. Limits are those of R-EXT-3; what goes beyond them is named in `problems`.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
+import msgspec
 from msgspec import Struct
 
 from collector.runs import Reader
@@ -166,6 +168,11 @@ _NEW: Mapping[str, Callable[[], _Digest]] = {
 }
 
 
+class _Kept(Struct):
+    agreed: set[int]
+    faults: list[list[int | str]]
+
+
 class Watch:
     """Compares members with the checksums stored for them, whenever one happens to be read from first to last byte."""
 
@@ -196,6 +203,22 @@ class Watch:
             self.agreed.add(index)
             return
         self.blame(index, f"{kind} of its bytes is {found}, the collection stores {wanted.lower()}")
+
+    def pack(self) -> bytes:
+        """What was found so far, to be taken up by a later run."""
+        kept = {"agreed": sorted(self.agreed), "faults": [[n, *self.faults[n]] for n in sorted(self.faults)]}
+        return json.dumps(kept, separators=(",", ":")).encode()
+
+    def add(self, packed: bytes) -> None:
+        """Take up what an earlier run found; nothing where that cannot be read."""
+        try:
+            kept = msgspec.json.decode(packed, type=_Kept)
+        except msgspec.DecodeError:
+            return
+        self.agreed |= kept.agreed & self.stored.keys()
+        for index, *texts in kept.faults:
+            for text in texts:
+                self.blame(int(index), str(text))
 
     def blame(self, index: int, what: str) -> None:
         """Note once what is wrong with a member."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +16,8 @@ from msgspec import Struct
 
 from collector import mftrecord as mr
 from collector.gathered.bundle import filetime
-from collector.gathered.layouts import Parts, with_stream
+from collector.gathered.layouts import with_stream
+from collector.gathered.shape import Parts
 from collector.tree import Tree
 from shellcase.model import FileTimes
 
@@ -24,14 +26,20 @@ MOST_LOG = 256 << 20
 _STEP = 1 << 20
 _MOST_ROWS = 2_000_000
 _CLOCK = re.compile(r"(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?")
-_PATHS = ("sourcefile", "ospath", "fullpath", "vfs_path", "path")
+_PATHS = ("sourcefile", "ospath", "fullpath", "vfs_path", "path", "original")
 _TIMES = (
     ("createdonutc", "created", "btime", "birthtime"),
     ("modifiedonutc", "modified", "mtime"),
     ("changed", "ctime"),
     ("lastaccessedonutc", "lastaccessed", "accessed", "atime"),
 )
-_HASHES = (("sourcefilesha256", "SHA-256"), ("sha256", "SHA-256"), ("sourcefilesha1", "SHA-1"), ("sha1", "SHA-1"))
+_HASHES = (
+    ("sourcefilesha256", "SHA-256"),
+    ("sha256", "SHA-256"),
+    ("sourcefilesha1", "SHA-1"),
+    ("sha1", "SHA-1"),
+    ("md5", "MD5"),
+)
 
 
 class Known(Struct, frozen=True, kw_only=True):
@@ -51,15 +59,28 @@ Log = dict[str, Known]
 
 def read_log(name: str, raw: bytes) -> Log:
     """The files that a copy log (CSV) or a list of uploads (one JSON object a line) tells of."""
+    if name.lower().endswith(".gz"):
+        raw, name = _unpacked(raw), name[:-3]
     text = raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig", "replace")
     rows = _csv(text) if name.lower().endswith(".csv") else _json(text)
     found: Log = {}
     for row in rows:
+        if "mapped" in row and row.get("state") != "live":
+            continue  # of our own tree: a recovered file, or one of a shadow copy, under the path of the live one
         path = next((str(row[k]) for k in _PATHS if row.get(k)), "")
         known = _known(row, name)
         if path and known:
             found.setdefault(key_of(path), known)
     return found
+
+
+def _unpacked(raw: bytes) -> bytes:
+    """A packed log, as far as it unpacks and no further than any log."""
+    stream = zlib.decompressobj(31)
+    try:
+        return stream.decompress(raw, MOST_LOG)
+    except zlib.error:
+        return b""
 
 
 def key_of(path: str) -> str:
@@ -101,7 +122,7 @@ def _known(row: Mapping[str, object], name: str) -> Known | None:
 
 
 def _is_hex(value: object) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"(?i)[0-9a-f]{40}|[0-9a-f]{64}", value) is not None
+    return isinstance(value, str) and re.fullmatch(r"(?i)[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}", value) is not None
 
 
 def instant(value: object) -> int:

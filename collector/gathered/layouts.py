@@ -13,7 +13,8 @@ from urllib.parse import unquote
 
 from msgspec import Struct
 
-Parts = tuple[str, ...]
+from collector.gathered.shape import Parts, shaped
+
 _LETTER = re.compile(r"([A-Za-z])(?:|:|%3[Aa]|_)")
 _DRIVE = re.compile(r"([A-Za-z]):")
 _SHADOW = re.compile(r"(?i).*(HarddiskVolumeShadowCopy\d+).*|(VSS\d+)")
@@ -22,13 +23,6 @@ _VELOCIRAPTOR = frozenset(
     {"client_info.json", "collection_context.json", "uploads.json", "uploads.csv", "log.json", "logs.json"}
 )
 _LOGS = ("_copylog.csv", "_skiplog.csv", "_consolelog.txt")
-_WINDOWS = frozenset(
-    {
-        "system32", "syswow64", "temp", "inf", "microsoft.net", "appcompat", "prefetch", "tasks", "debug", "logs",
-        "serviceprofiles",
-    }
-)  # fmt: skip
-_TOPS = frozenset({"program files", "program files (x86)", "programdata", "inetpub", "$extend", "users"})
 _ALONE = {"$j": "$J", "$max": "$Max"}
 _JOINED = re.compile(r"(?i)(\$UsnJrnl|\$Secure)[:$_-]{0,2}(\$?J|\$?Max|\$?SDS)")
 
@@ -167,7 +161,14 @@ def _own(root: Parts, paths: Sequence[Parts]) -> Layout | None:
         return _spot(f"{rest[1].upper()}:" if len(rest[1]) == 1 else rest[1], _percent(rest[2:]))
 
     shown = ", ".join(f"fs/{n}" for n in sorted(names))
-    return Layout("shellcase tree", f"exported tree: folder {shown}", root, place, "its folder in an exported tree")
+    return Layout(
+        "shellcase tree",
+        f"exported tree: folder {shown}",
+        root,
+        place,
+        "its folder in an exported tree",
+        _only(root, paths, ("names.csv",)),
+    )
 
 
 def _acquire(root: Parts, paths: Sequence[Parts]) -> Layout | None:
@@ -188,7 +189,19 @@ def _acquire(root: Parts, paths: Sequence[Parts]) -> Layout | None:
     shown = ", ".join(
         sorted({f"{top}/{p[0]}".lstrip("/") for p in below if len(p) > 1 and _acquired(p[0]) is not None})
     )
-    return Layout("acquire collection", f"acquire: folder {shown}", root, place, "its folder in an acquire collection")
+    return Layout(
+        "acquire collection",
+        f"acquire: folder {shown}",
+        root,
+        place,
+        "its folder in an acquire collection",
+        _only(root, paths, ("$metadata$",)),
+    )
+
+
+def _only(root: Parts, paths: Sequence[Parts], tops: Sequence[str]) -> tuple[Parts, ...]:
+    """The tool's own records: files of these names at the top, or in folders of these names."""
+    return tuple(root + p for p in paths if p[0].lower() in tops)
 
 
 def _acquired(name: str) -> str | None:
@@ -252,18 +265,6 @@ def _windows(root: Parts, paths: Sequence[Parts]) -> Layout | None:
     below = f" below {'/'.join(root)}" if root else ""
     tops = sorted({p[0] for p in paths if shaped([p])})
     return Layout("folder tree", f"folders of Windows{below}: {', '.join(tops[:5])}", root, place, "")
-
-
-def shaped(paths: Sequence[Parts]) -> bool:
-    """Whether paths look like those of a volume with Windows or Exchange on it."""
-    return any(_shaped(p) for p in paths)
-
-
-def _shaped(path: Parts) -> bool:
-    if len(path) < 3:
-        return len(path) == 2 and path[0].lower() == "$extend"
-    top = path[0].lower()
-    return top in _TOPS or (top in ("windows", "windows.old") and path[1].lower() in (*_WINDOWS, "windows"))
 
 
 def _spot(volume: str, parts: Parts, rank: int = 0) -> Spot | None:

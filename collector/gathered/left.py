@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec import Struct, structs
 
 from collector.gathered.bundle import Bundle, Member
-from collector.gathered.layouts import Parts
+from collector.gathered.shape import Parts
 from shellcase.model import OutcomeKind
 
 UNKNOWN = "of no kind that is known, by its first bytes and by its name"

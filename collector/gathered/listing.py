@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from collector.gathered.bundle import Bundle, Member
 from collector.gathered.history import Known, from_mft
-from collector.gathered.layouts import Parts
+from collector.gathered.shape import Parts
 from collector.ntfs import FileRecord
 from collector.runs import Reader, Run, StreamInfo, pieces
 from collector.tree import ROOT, Entry, Tree

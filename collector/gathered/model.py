@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from collector.filesystem import VolumeHandle
-from collector.gathered.bundle import Watch
+from collector.gathered.bundle import Member, Watch
 from collector.gathered.left import Left
 from collector.runs import Reader
 
@@ -19,6 +19,7 @@ class Gathered:
     `incomplete`: some of `problems` are bytes or files that cannot be had, not only remarks. `watch` knows the
     checksums that the collection stores for its files, and which of those read so far differ (`watch.faults`,
     by number of the member). `left`: the members that are no files of its volumes.
+    `members`: all of them, each with the byte of `media` at which it starts (`starts`).
     """
 
     loader: str
@@ -31,6 +32,8 @@ class Gathered:
     incomplete: bool = False
     watch: Watch = field(default_factory=Watch)
     left: tuple[Left, ...] = ()
+    members: Sequence[Member] = ()
+    starts: Sequence[int] = ()
     closing: Callable[[], None] = lambda: None
 
     def close(self) -> None:

@@ -9,15 +9,17 @@ from collector.gathered.ad1 import Ad1Bundle
 from collector.gathered.bundle import Bundle, Member, MemberReader, head_of, named
 from collector.gathered.content import MACHINE, claims, hive_name, primary_hive
 from collector.gathered.history import MOST_LOG, Known, Log, key_of, read_log
-from collector.gathered.layouts import Layout, Parts, Spot, shaped, with_stream
+from collector.gathered.layouts import Layout, Spot, with_stream
 from collector.gathered.left import Left, lefts
 from collector.gathered.listing import Filed, Listing, Strung
 from collector.gathered.model import Gathered
+from collector.gathered.shape import Parts, shaped
 from collector.gathered.sparse import expanded
 from shellcase.model import Volume
 
 _CONFIG = "\\windows\\system32\\config\\"
 LOOSE = "loose"
+_LOG_NAMES = ("_copylog.csv", "_skiplog.csv", "upload", "metadata", "file-hashes", "names.csv")
 
 
 class Sorted:
@@ -83,6 +85,8 @@ def gathered(bundle: Bundle, layout: Layout | None, files: Sorted) -> Gathered:
         incomplete=lost,
         watch=bundle.watch,
         left=_left(bundle, layout, files, listings),
+        members=bundle.members,
+        starts=media.starts,
         closing=bundle.close,
     )
 
@@ -177,7 +181,7 @@ def _logs(bundle: Bundle, layout: Layout | None, files: Sorted) -> Log:
         if member.parts not in wanted or member.kind != "file" or member.stored > MOST_LOG:
             continue
         name = member.parts[-1].lower()
-        if not any(mark in name for mark in ("_copylog.csv", "_skiplog.csv", "upload", "metadata")):
+        if not any(mark in name for mark in _LOG_NAMES):
             continue
         try:
             raw = bundle.read_at(index, 0, member.stored)
@@ -190,7 +194,16 @@ def _logs(bundle: Bundle, layout: Layout | None, files: Sorted) -> Log:
             continue
         for path, known in read_log(member.parts[-1], raw).items():
             found.setdefault(path, known)
-    return found
+    return _rooted(found, {s.volume for s in files.placed.values()})
+
+
+def _rooted(log: Log, volumes: set[str]) -> Log:
+    r"""Paths below `sysvol\`, as acquire calls the system's drive, are those of the drive where there is only one."""
+    drives = [v for v in volumes if v[1:] == ":" or not v]
+    if len(drives) != 1:
+        return log
+    top = f"{drives[0].lower()}\\" if drives[0] else ""
+    return {top + k.removeprefix("sysvol\\") if k.startswith("sysvol\\") else k: v for k, v in log.items()}
 
 
 def _history(bundle: Bundle, log: Log, label: str) -> History:
