@@ -16,6 +16,7 @@ MODULES: tuple[str, ...] = (
     "parsers.exchange.httpproxy",
     "parsers.exchange.ecp_server",
     "parsers.exchange.oabgenerator",
+    "parsers.exchange.textlog",
     "parsers.iis.w3c",
     "parsers.memory.minidump",
     "parsers.ntfs.mft",

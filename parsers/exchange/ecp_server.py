@@ -57,7 +57,8 @@ def items(text: str) -> Iterator[tuple[str, str]]:
             yield "", piece
 
 
-def _fill(data: Data) -> Filled:
+def fill(data: Data) -> Filled:
+    """Every item of EventData under its own key; the commands and the URL for the timeline."""
     named = {name: value for name, value in data.items() if name not in {"EventData", "TimeStamp"}}
     pairs = list(items(str(data.get("EventData", ""))))
     if any(not key for key, _ in pairs):
@@ -96,13 +97,13 @@ LOG = TextLog(
     time="TimeStamp",
     bare=b"TimeStamp,",
     pivots=("command", "url"),
-    fill=_fill,
+    fill=fill,
     usual=("TimeStamp", "ServerName", "EventId", "EventData"),
 )
 PARSER = Parser(
     name="exchange.ecp",
     version=1,
-    definitions=("ExchangeEcpServerLogs",),
+    definitions=("ExchangeEcpServerLogs", "ExchangeOtherLogs"),
     yields=(Kind(name=KIND, fields=_FIELDS),),
     recognises=recognises,
     parse=LOG.parse,

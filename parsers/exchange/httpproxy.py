@@ -182,7 +182,7 @@ LOG = TextLog(
 PARSER = Parser(
     name="exchange.httpproxy",
     version=1,
-    definitions=("ExchangeHttpProxyLogs",),
+    definitions=("ExchangeHttpProxyLogs", "ExchangeOtherLogs"),
     yields=(Kind(name=KIND, fields=_FIELDS),),
     recognises=recognises,
     parse=LOG.parse,

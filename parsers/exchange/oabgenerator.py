@@ -53,7 +53,7 @@ LOG = TextLog(
 PARSER = Parser(
     name="exchange.oabgenerator",
     version=1,
-    definitions=("ExchangeOabGeneratorLogs",),
+    definitions=("ExchangeOabGeneratorLogs", "ExchangeOtherLogs"),
     yields=(Kind(name=KIND, fields=_FIELDS),),
     recognises=recognises,
     parse=LOG.parse,

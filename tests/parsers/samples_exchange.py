@@ -1,0 +1,55 @@
+"""Small sound artefacts of the Exchange and IIS families beside HttpProxy, ECP and W3C, for the contract test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Makes = tuple[tuple[str, Callable[[], bytes]], ...]
+
+_LOGGING = "C:\\Program Files\\Microsoft\\Exchange Server\\V15\\Logging\\"
+_ROLES = "C:\\Program Files\\Microsoft\\Exchange Server\\V15\\TransportRoles\\"
+
+
+def log(log_type: str, fields: str, row: str, rows: int = 12) -> Callable[[], bytes]:
+    """A log of one type; `{n:02d}` in the row becomes the second."""
+
+    def make() -> bytes:
+        head = ["#Software: Microsoft Exchange Server", "#Version: 15.01.2176.009", f"#Log-type: {log_type}"]
+        head += ["#Date: 2021-03-03T06:00:00.000Z", f"#Fields: {fields}"]
+        body = [f"2021-03-03T06:49:{n:02d}.162Z,{row}" for n in range(rows)]
+        return "\r\n".join([*head, *body, ""]).encode()
+
+    return make
+
+
+SMTP_FIELDS = "date-time,connector-id,session-id,sequence-number,local-endpoint,remote-endpoint,event,data,context"
+ACTIVITY = log(
+    "ECP Activity Context Log",
+    "TimeStamp,ServerName,EventId,EventData",
+    "EX01,Request,S:PSA=<PII>a@example.test</PII>;S:URL=https://localhost:444/ecp/x?msExchEcpCanary=k.;Dbl:WLM.TS=0",
+)
+CMDLET = log(
+    "Rps Cmdlet Logs",
+    "DateTime,StartTime,AuthenticatedUser,ProcessName,Cmdlet,Parameters,ExecutionResult",
+    '2021-03-03T06:49:00.100Z,EXAMPLE\\a,w3wp#MSExchangePowerShellAppPool,Get-Mailbox,"-ResultSize ""1""",Success',
+)
+AUDIT = log(
+    "audit",
+    "Timestamp,Server,Data,UserKey,Operation",
+    'EX01,"{""CreationTime"":""2021-03-03T07:49:00"",""Parameters"":[{""Name"":""Identity"",""Value"":""x""}]}"'
+    ",a,Set-OabVirtualDirectory",
+)
+RECEIVE = log(
+    "SMTP Receive Protocol Log", SMTP_FIELDS, 'EX01\\Default,08D8,1,10.0.0.5:25,[fe80::1%3]:4711,<,"EHLO a,b",'
+)
+OTHER = log("Rps AuthZ Logs", "DateTime,ProcessId,Function,GenericInfo", "4711,AuthorizeUser,X=1;Y=2")
+
+SAMPLES: dict[str, Makes] = {
+    "exchange.textlog": (
+        (_LOGGING + "ECP\\Activity\\ECPActivity_11500_20210303-1.LOG", ACTIVITY),
+        (_LOGGING + "CmdletInfra\\Powershell-Proxy\\Cmdlet\\Rps_Cmdlet_2021030306-1.LOG", CMDLET),
+        (_LOGGING + "LocalQueue\\Exchange\\audit20210303-1.LOG", AUDIT),
+        (_ROLES + "Logs\\FrontEnd\\ProtocolLog\\SmtpReceive\\RECV2021030306-1.LOG", RECEIVE),
+        (_LOGGING + "CmdletInfra\\Powershell-Proxy\\AuthZ\\Rps_AuthZ_2021030306-1.LOG", OTHER),
+    ),
+}
