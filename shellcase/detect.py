@@ -17,7 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shellcase.clean import plain, storable
-from shellcase.export import iso
+from shellcase.exporting.rows import iso
 from shellcase.grouping import CITE, grouped
 from shellcase.link import Chain, Keyed, link
 from shellcase.model import Finding, HostFacts

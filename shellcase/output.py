@@ -42,21 +42,22 @@ def period(since: str, until: str) -> list[str]:
     return [f"ts {sign} TIMESTAMPTZ '{text}'" for sign, text in ((">=", since), ("<=", until)) if text]
 
 
-def write_events(case: Case, where: str, fmt: str, output: Path | None) -> int:
+def write_events(case: Case, where: str, fmt: str, output: Path | None, tz: str = "") -> int:
     """Events that meet `where`, to stdout or to a new file; a failed export leaves no file behind."""
     with closing(Timeline.connect(case.timeline_to_read())) as timeline:
         if output is None:
             with reader_may_leave():
-                export(timeline, fmt, where, sys.stdout.buffer)
+                export(timeline, fmt, where, sys.stdout.buffer, tz)
             return OK
         _must_be_new(output)
         try:
             with output.open("xb") as out:
-                count = export(timeline, fmt, where, out)
+                count = export(timeline, fmt, where, out, tz)
         except BaseException:
             output.unlink(missing_ok=True)
             raise
-    typer.echo(f"{count} events → {plain(str(output))}", err=True)
+    lines = "lines" if fmt == "bodyfile" else "events"
+    typer.echo(f"{count} {lines} → {plain(str(output))}", err=True)
     return OK
 
 

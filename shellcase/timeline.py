@@ -21,8 +21,8 @@ from msgspec import Struct
 
 from shellcase.clean import storable
 from shellcase.copies import PLACES, Linking, of_shadow
-from shellcase.errors import UsageError
 from shellcase.model import Event, EventBatch
+from shellcase.refusal import refused
 from shellcase.schema import BATCH, ORDER, PIVOTS, TIMELINE
 
 ROW_GROUP = 65_536
@@ -71,11 +71,15 @@ class Timeline:
         try:
             return self._run(sql, params).to_arrow_table()
         except duckdb.Error as e:
-            raise _refused(sql, e) from e
+            raise refused(sql, e) from e
 
     def batches(self, where: str = "true", order: str = _SORT, rows: int = 8192) -> Iterator[pa.RecordBatch]:
         """The events in order, batch by batch, in bounded memory."""
         yield from self._run(_select(where, order), None).to_arrow_reader(rows)
+
+    def rows_of(self, query: str, where: str = "true", rows: int = 8192) -> Iterator[pa.RecordBatch]:
+        """What a query of ours makes of the events that meet a condition, which stands in it as `{where}`."""
+        yield from self._run(query.replace("{where}", where), None).to_arrow_reader(rows)
 
     def events(self, where: str = "true", order: str = _SORT, limit: int | None = None) -> pa.Table:
         """Events that meet an SQL condition, in the timeline's total order unless another is asked for."""
@@ -94,11 +98,7 @@ class Timeline:
         try:
             return self.connection.sql(sql, params=params or None)
         except duckdb.Error as e:
-            raise _refused(sql, e) from e
-
-
-def _refused(sql: str, error: duckdb.Error) -> UsageError:
-    return UsageError(f"the timeline cannot answer: {error}", where=sql[:400])
+            raise refused(sql, e) from e
 
 
 def _select(where: str, order: str) -> str:

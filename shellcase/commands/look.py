@@ -15,6 +15,7 @@ from shellcase.case import Case
 from shellcase.clean import plain
 from shellcase.commands.sourceinfo import in_lines, source_facts
 from shellcase.errors import INTEGRITY, OK
+from shellcase.export import FORMATS
 from shellcase.options import AsJson, CaseArg, EventArg, Keychain, RecoveryKey
 from shellcase.output import period, print_lines, write_events
 from shellcase.show import case_summary, describe_event
@@ -49,7 +50,10 @@ def timeline_command(
     ] = "true",
     since: Annotated[str, typer.Option("--since", help="First instant, UTC, ISO 8601.")] = "",
     until: Annotated[str, typer.Option("--until", help="Last instant, UTC, ISO 8601.")] = "",
-    fmt: Annotated[str, typer.Option("--format", "-f", help="table, csv, raw-csv, jsonl or parquet.")] = "table",
+    fmt: Annotated[str, typer.Option("--format", "-f", help=f"One of {', '.join(FORMATS)}.")] = "table",
+    tz: Annotated[
+        str, typer.Option("--tz", help="A second column of time in this zone, such as Europe/Berlin; UTC stays first.")
+    ] = "",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A file instead of stdout; an existing one is refused.")
     ] = None,
@@ -57,7 +61,7 @@ def timeline_command(
     """Filter the timeline and write it out."""
     case = Case.look(case_dir)
     parts = [f"({where})", *period(*(tell.instant(t) if t else "" for t in (since, until)))]
-    return write_events(case, " AND ".join(parts), fmt, output)
+    return write_events(case, " AND ".join(parts), fmt, output, tz)
 
 
 def show_command(case_dir: CaseArg, event_id: EventArg) -> int:

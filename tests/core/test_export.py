@@ -13,7 +13,8 @@ import pytest
 
 from shellcase.clean import CELL_LIMIT, cell, plain, storable
 from shellcase.errors import UsageError
-from shellcase.export import export, iso
+from shellcase.export import export
+from shellcase.exporting.rows import iso
 from shellcase.rulebook import ExampleRow
 from shellcase.schema import TIMELINE
 from tests.timelines import timeline_of

@@ -1,0 +1,1 @@
+"""The forms in which events leave the timeline; `shellcase.export` chooses among them."""
