@@ -1,18 +1,16 @@
-"""From collected artefacts to the timeline: who parses what, in which process, and the account of it.
+"""From collected artefacts to the timeline: which process parses what, and the account of it.
 
-Beside run.py and cli.py this is the one place that knows the parsers. Small artefacts of one parser travel in groups;
-a group that breaks its worker is tried again one by one, so that a crash, a hang or a bomb costs one artefact.
-Each finished group is a shard on disk; an interrupted run finds it and goes on.
+Small artefacts of one parser travel in groups; a group that breaks its worker is tried again one by one, so that a
+crash, a hang or a bomb costs one artefact, or one part of a big one. Each finished group is a shard on disk; an
+interrupted run finds it and goes on. After each tier the caller is told, so that a first answer comes early.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
@@ -20,167 +18,25 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from collector.machines import same_machine
-from collector.records import SourceRecord
 from parsers import load
 from shellcase import shards
-from shellcase.case import Case, open_object
-from shellcase.copies import Rank, Repeats, counted, entry_of, linking, of_shadow, ranks
+from shellcase.case import Case
+from shellcase.copies import linking
 from shellcase.errors import IntegrityError
 from shellcase.ledger import Entry
-from shellcase.model import (
-    HostFacts,
-    Issue,
-    Item,
-    Ledger,
-    Parser,
-)
+from shellcase.model import HostFacts, Issue, Ledger, Span
+from shellcase.planning import Scope, claims, folder_of, plan, scope_of
 from shellcase.pool import Broken, Pool
 from shellcase.schema import TIMELINE
 from shellcase.timeline import SORTING, write_sorted
 from shellcase.worker import Halt, Task, work
 
-_GROUP_FILES = 64
-_GROUP_BYTES = 4 << 20
+__all__ = ["claims", "parse", "usable_cores"]
+
 _ROOM = 64 << 20
 """With less on the disk, what DuckDB or Arrow cannot write is a full disk; they do not always say so."""
 SECONDS = 600.0
 MEMORY = 6 << 30
-_MANAGEMENT = "msexchange management.evtx"
-
-
-def claims(item: Item, evidence: Path) -> Iterator[Parser]:
-    """The parsers that take an artefact: by definition, then by its first bytes."""
-    wanted = [p for p in load() if set(p.definitions) & set(item.definitions)]
-    if not wanted or item.object is None or not item.size:
-        return
-    with open_object(evidence, item) as fh:
-        head = fh.read(4096)
-    path = f"{item.path}:{item.stream}" if item.stream else item.path
-    yield from (p for p in wanted if p.recognises(head, path))
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """A source and those before it of the same computer: their items, how good each place is, their timelines."""
-
-    own: str
-    items: tuple[Item, ...]
-    rank: Mapping[tuple[str, str], Rank]
-    earlier: tuple[Path, ...]
-
-    def companions(self) -> Callable[[Parser, Item], dict[str, Item]]:
-        """Finds the files read beside an item: of its own source, and of its own shadow copy."""
-        by_path = {_at(i, i.path): i for i in self.items if i.object is not None and counted(i)}
-
-        def find(parser: Parser, item: Item) -> dict[str, Item]:
-            found = ((c.role, by_path.get(_at(item, _beside(c.pattern, item)))) for c in parser.companions)
-            return {role: other for role, other in found if other is not None}
-
-        return find
-
-
-def scope_of(case: Case, source_id: str) -> Scope:
-    """The source with the earlier ones of its computer."""
-    paths = sorted((case.evidence / "sources").glob("SRC-*.json"))
-    records = [msgspec.json.decode(p.read_bytes(), type=SourceRecord) for p in paths]
-    hosts = [r.host for r in records if r.source == source_id]
-    before = [r for r in records if (len(r.source), r.source) < (len(source_id), source_id)]
-    near = [r for r in before if any(same_machine(r.host, h) for h in hosts)]
-    inside = {r.source: r for r in [*near, *(r for r in records if r.source == source_id)]}
-    rank = {k: v for r in inside.values() for k, v in ranks(r.source, r.snapshots).items()}
-    parquet = (p for r in near for p in folder_of(case, r.source).glob("*.parquet"))
-    items = tuple(i for i in case.items() if i.source in inside or i.source == source_id)
-    return Scope(source_id, items, rank or ranks(source_id, ()), tuple(sorted(parquet)))
-
-
-def folder_of(case: Case, source_id: str) -> Path:
-    """Where the timeline of a source lies."""
-    return case.timeline_folder() / f"source={source_id}"
-
-
-def plan(case: Case, source_id: str, host: HostFacts, scope: Scope | None = None) -> tuple[list[Task], list[Entry]]:
-    """Every task of a source, in tiers, large artefacts first, and what needs no parsing since its bytes are parsed.
-
-    The grouping depends on the items alone.
-    """
-    scope = scope or scope_of(case, source_id)
-    companions = scope.companions()
-    tasks: list[Task] = []
-    repeated: list[Entry] = []
-    by_parser: dict[str, list[Item]] = {}
-    for item in _candidates(scope):
-        for parser in claims(item, case.evidence):
-            by_parser.setdefault(parser.name, []).append(item)
-    groups: dict[tuple[int, str], list[Item]] = {}
-    for name, members in by_parser.items():
-        parser = _parser(name)
-        repeats = Repeats(scope.rank)
-        beside = {i.artifact_id: companions(parser, i) for i in members}
-        for item in repeats.pick(members, beside, source_id):
-            tier = 0 if item.path.lower().endswith(_MANAGEMENT) else parser.tier
-            groups.setdefault((tier, name), []).append(item)
-        repeated += [entry_of(i, k, name, parser.version) for i, k in repeats.pairs]
-    for (_, name), members in sorted(groups.items()):
-        tasks += [_task(case, source_id, host, name, g, companions) for g in _portions(members)]
-    return tasks, repeated
-
-
-def _candidates(scope: Scope) -> list[Item]:
-    """The source's own items, and earlier ones whose bytes one of its own has."""
-    known = {i.sha256 for i in scope.items if i.source == scope.own}
-    return [i for i in scope.items if i.source == scope.own or i.sha256 in known]
-
-
-def _parser(name: str) -> Parser:
-    return next(p for p in load() if p.name == name)
-
-
-def _portions(items: list[Item]) -> Iterator[tuple[Item, ...]]:
-    group: list[Item] = []
-    for item in sorted(items, key=lambda i: (-(i.size // _GROUP_BYTES), i.item)):
-        if group and (len(group) >= _GROUP_FILES or sum(i.size for i in group) + item.size > _GROUP_BYTES):
-            yield tuple(group)
-            group = []
-        group.append(item)
-    if group:
-        yield tuple(group)
-
-
-def _task(
-    case: Case,
-    source_id: str,
-    host: HostFacts,
-    name: str,
-    items: tuple[Item, ...],
-    companions: Callable[[Parser, Item], dict[str, Item]],
-) -> Task:
-    parser = _parser(name)
-    key = "\n".join([name, str(parser.version), *(f"{i.artifact_id} {i.sha256}" for i in items)])
-    return Task(
-        parser=name,
-        evidence=str(case.evidence),
-        shard=str(case.shards / f"{name.replace('.', '-')}-{hashlib.sha256(key.encode()).hexdigest()[:24]}"),
-        source_id=source_id,
-        host=host,
-        items=items,
-        companions=tuple(companions(parser, i) for i in items),
-    )
-
-
-_At = tuple[str, str, str, str, str | None]
-
-
-def _at(item: Item, path: str) -> _At:
-    """Where a file lies: a recovered one is sought among the live ones."""
-    state = item.state if of_shadow(item.state) else "live"
-    return item.source, state, item.volume, path.lower(), item.stream if path == item.path else None
-
-
-def _beside(pattern: str, item: Item) -> str:
-    folder, _, name = item.path.rpartition("\\")
-    wanted = pattern.replace("{name}", name)
-    return f"{item.path.split(chr(92), 1)[0]}\\{wanted}" if wanted.startswith("$") else f"{folder}\\{wanted}"
 
 
 def parse(
@@ -191,24 +47,26 @@ def parse(
     shards.sweep(case.shards)
     scope = scope_of(case, source_id)
     tasks, repeated = plan(case, source_id, host, scope)
-    total = sum(i.size for t in tasks for i in t.items)
+    total = sum(t.size for t in tasks)
     progress(0, total)
     ready = {t.shard for t in tasks if shards.finished(t.shard)}
-    done = sum(i.size for t in tasks if t.shard in ready for i in t.items)
+    done = sum(t.size for t in tasks if t.shard in ready)
     todo = [t for t in tasks if t.shard not in ready]
     broken: list[Task] = []
     with Pool(work, min(jobs, len(todo) or 1), seconds=SECONDS, memory=MEMORY) as pool:
         for task, answer in _answers(pool, todo):
-            done += sum(i.size for i in task.items)
+            done += task.size
             progress(done, total)
             if answer:
                 broken += _alone(case, task, answer)
         for task, answer in _answers(pool, [t for t in broken if len(t.items) == 1]):
             if answer:
                 _write_lost(task, answer)
-    again = {t.shard.rpartition("-")[0] for t in broken}
-    whole = [t.shard for t in tasks if t.shard not in again] + sorted(t.shard for t in broken)
-    entries = [e for shard in whole for e in _account(shard)]
+    again: dict[str, list[str]] = {}
+    for one in broken:
+        again.setdefault(one.shard.rpartition("-")[0], []).append(one.shard)
+    whole = [shard for t in tasks for shard in again.get(t.shard, [t.shard])]
+    entries = shards.joined(e for shard in whole for e in _account(shard))
     _write(case, scope, whole)
     return sorted([*entries, *repeated], key=lambda e: (e.item, e.parser))
 
@@ -265,18 +123,23 @@ def _write_lost(task: Task, answer: Broken) -> None:
     """An artefact that broke its worker twice: nothing of it in the timeline, all of it in the ledger."""
     parser = next(p for p in load() if p.name == task.parser)
     item = task.items[0]
+    lost = task.span or Span(0, item.size)
     entry = Entry(
         artifact_id=item.artifact_id,
         item=item.item,
-        path=item.path,
+        path=f"{item.path}:{item.stream}" if item.stream else item.path,
         parser=parser.name,
         version=parser.version,
         state=item.state,
-        ledger=Ledger(bytes_seen=item.size, found=1, failed=1, failed_ranges=((0, item.size),)),
+        ledger=Ledger(bytes_seen=lost.length, found=1, failed=1, failed_ranges=((lost.offset, lost.length),)),
         events=0,
         issues=(
             Issue(
-                grade="lost", what="parsing broke its worker process", offset=0, length=item.size, found=answer.reason
+                grade="lost",
+                what="parsing broke its worker process",
+                offset=lost.offset,
+                length=lost.length,
+                found=answer.reason,
             ),
         ),
         issue_count=1,

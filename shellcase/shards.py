@@ -8,12 +8,17 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
 from shellcase.ledger import Entry
+from shellcase.model import merge_ledgers
 
+KEEP_ISSUES = 200
+"""Issues of one artefact that are told one by one; the rest is counted."""
+_KEEP_RANGES = 10_000
 SCRATCH = "scratch-"
 """How the folders begin that workers copy artefacts to, beside the shards."""
 
@@ -60,6 +65,25 @@ def entries(shard: str) -> tuple[Entry, ...]:
     """The account of a finished shard."""
     account = _account(shard)
     return account.entries if account else ()
+
+
+def joined(parts: Iterable[Entry]) -> list[Entry]:
+    """One account for each artefact and parser: those of its parts, which come in order, added up."""
+    by_artefact: dict[tuple[str, str], list[Entry]] = {}
+    for part in parts:
+        by_artefact.setdefault((part.artifact_id, part.parser), []).append(part)
+    return [_whole(group) if len(group) > 1 else group[0] for group in by_artefact.values()]
+
+
+def _whole(parts: list[Entry]) -> Entry:
+    ledger = merge_ledgers([p.ledger for p in parts])
+    return msgspec.structs.replace(
+        parts[0],
+        ledger=msgspec.structs.replace(ledger, failed_ranges=ledger.failed_ranges[:_KEEP_RANGES]),
+        events=sum(p.events for p in parts),
+        issues=tuple(i for p in parts for i in p.issues)[:KEEP_ISSUES],
+        issue_count=sum(p.issue_count for p in parts),
+    )
 
 
 def _account(shard: str) -> _Account | None:

@@ -31,6 +31,7 @@ from shellcase.model import (
     Parser,
     ParserOutput,
     Source,
+    Span,
     merge_ledgers,
 )
 from shellcase.schema import TIMELINE
@@ -38,11 +39,10 @@ from shellcase.timeline import Ids, complete_batch, rows_to_batch
 
 _ROWS = 4096
 _ROW_GROUP = 32768
-_KEEP_ISSUES = 200
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """A group of artefacts for one parser. `shard` is a path without ending."""
+    """A group of artefacts for one parser, or a span of one. `shard` is a path without ending."""
 
     parser: str
     evidence: str
@@ -51,6 +51,13 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     host: HostFacts
     items: tuple[Item, ...]
     companions: tuple[dict[str, Item], ...]
+    tier: int = 2
+    span: Span | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes to be parsed."""
+        return self.span.length if self.span else sum(i.size for i in self.items)
 
 
 class _Absent:
@@ -112,7 +119,7 @@ def _work(task: Task) -> None:
                 raise SystemExit(1)
             source = ObjectSource(evidence, _within(item), Path(scratch))
             others: dict[str, Source] = {r: ObjectSource(evidence, c, Path(scratch)) for r, c in companions.items()}
-            job = Job(source=source, companions=others, host=task.host)
+            job = Job(source=source, span=task.span, companions=others, host=task.host)
             ids = Ids(
                 parser=parser.name,
                 source_id=task.source_id,
@@ -178,7 +185,7 @@ class _Intake:
                 self._writer.write_batch(complete_batch(out, self._ids))
             case Issue():
                 self.issue_count += 1
-                self.issues += [out] if len(self.issues) < _KEEP_ISSUES else []
+                self.issues += [out] if len(self.issues) < shards.KEEP_ISSUES else []
             case Ledger():
                 self.ledgers.append(out)
 
@@ -202,7 +209,7 @@ def _parse_one(parser: Parser, job: Job, ids: Ids, item: Item, writer: _Shard) -
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _MACHINE:
             raise
-        intake.stopped(error, item.size)
+        intake.stopped(error, job.span.length if job.span else item.size)
     intake.flush()
     return Entry(
         artifact_id=item.artifact_id,

@@ -1,0 +1,192 @@
+"""What is to be parsed: which parser takes which artefact, in which groups or parts, and in which order.
+
+Small artefacts of one parser travel in groups. A big one is cut into spans by its parser, by the bytes alone, so that
+all processes work on it. Tasks are in order of tier, then the largest artefact first; the parts of one artefact follow
+each other. Neither order nor cuts show in what comes out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from collector.machines import same_machine
+from collector.records import SourceRecord
+from parsers import load
+from shellcase.case import Case, ObjectSource, open_object
+from shellcase.copies import Rank, Repeats, counted, entry_of, of_shadow, ranks
+from shellcase.ledger import Entry
+from shellcase.model import HostFacts, Item, Parser, Span
+from shellcase.worker import Task
+
+_GROUP_FILES = 64
+_GROUP_BYTES = 4 << 20
+_MANAGEMENT = "msexchange management.evtx"
+
+
+def claims(item: Item, evidence: Path) -> Iterator[Parser]:
+    """The parsers that take an artefact: by definition, then by its first bytes."""
+    wanted = [p for p in load() if set(p.definitions) & set(item.definitions)]
+    if not wanted or item.object is None or not item.size:
+        return
+    with open_object(evidence, item) as fh:
+        head = fh.read(4096)
+    path = f"{item.path}:{item.stream}" if item.stream else item.path
+    yield from (p for p in wanted if p.recognises(head, path))
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A source and those before it of the same computer: their items, how good each place is, their timelines."""
+
+    own: str
+    items: tuple[Item, ...]
+    rank: Mapping[tuple[str, str], Rank]
+    earlier: tuple[Path, ...]
+
+    def companions(self) -> Callable[[Parser, Item], dict[str, Item]]:
+        """Finds the files read beside an item: of its own source, and of its own shadow copy."""
+        by_path = {_at(i, i.path): i for i in self.items if i.object is not None and counted(i)}
+
+        def find(parser: Parser, item: Item) -> dict[str, Item]:
+            found = ((c.role, by_path.get(_at(item, _beside(c.pattern, item)))) for c in parser.companions)
+            return {role: other for role, other in found if other is not None}
+
+        return find
+
+
+def scope_of(case: Case, source_id: str) -> Scope:
+    """The source with the earlier ones of its computer."""
+    paths = sorted((case.evidence / "sources").glob("SRC-*.json"))
+    records = [msgspec.json.decode(p.read_bytes(), type=SourceRecord) for p in paths]
+    hosts = [r.host for r in records if r.source == source_id]
+    before = [r for r in records if (len(r.source), r.source) < (len(source_id), source_id)]
+    near = [r for r in before if any(same_machine(r.host, h) for h in hosts)]
+    inside = {r.source: r for r in [*near, *(r for r in records if r.source == source_id)]}
+    rank = {k: v for r in inside.values() for k, v in ranks(r.source, r.snapshots).items()}
+    parquet = (p for r in near for p in folder_of(case, r.source).glob("*.parquet"))
+    items = tuple(i for i in case.items() if i.source in inside or i.source == source_id)
+    return Scope(source_id, items, rank or ranks(source_id, ()), tuple(sorted(parquet)))
+
+
+def folder_of(case: Case, source_id: str) -> Path:
+    """Where the timeline of a source lies."""
+    return case.timeline_folder() / f"source={source_id}"
+
+
+def plan(case: Case, source_id: str, host: HostFacts, scope: Scope | None = None) -> tuple[list[Task], list[Entry]]:
+    """Every task of a source, in tiers, large artefacts first, and what needs no parsing since its bytes are parsed.
+
+    Groups and parts depend on the items alone.
+    """
+    scope = scope or scope_of(case, source_id)
+    companions = scope.companions()
+    tasks: list[Task] = []
+    repeated: list[Entry] = []
+    by_parser: dict[str, list[Item]] = {}
+    for item in _candidates(scope):
+        for parser in claims(item, case.evidence):
+            by_parser.setdefault(parser.name, []).append(item)
+    groups: dict[tuple[int, str], list[Item]] = {}
+    for name, members in by_parser.items():
+        parser = _parser(name)
+        repeats = Repeats(scope.rank)
+        beside = {i.artifact_id: companions(parser, i) for i in members}
+        for item in repeats.pick(members, beside, source_id):
+            tier = 0 if item.path.lower().endswith(_MANAGEMENT) else parser.tier
+            groups.setdefault((tier, name), []).append(item)
+        repeated += [entry_of(i, k, name, parser.version) for i, k in repeats.pairs]
+    for (tier, name), members in groups.items():
+        for group in _portions(members):
+            tasks += _tasks(_task(case, source_id, host, _parser(name), tier, group, companions), case)
+    return sorted(tasks, key=_first), repeated
+
+
+def _first(task: Task) -> tuple[int, int, str, str, int]:
+    """By tier, then the largest artefact; the parts of one in order."""
+    span = task.span.offset if task.span else 0
+    return task.tier, -sum(i.size for i in task.items), task.parser, task.items[0].item, span
+
+
+def _candidates(scope: Scope) -> list[Item]:
+    """The source's own items, and earlier ones whose bytes one of its own has."""
+    known = {i.sha256 for i in scope.items if i.source == scope.own}
+    return [i for i in scope.items if i.source == scope.own or i.sha256 in known]
+
+
+def _parser(name: str) -> Parser:
+    return next(p for p in load() if p.name == name)
+
+
+def _portions(items: list[Item]) -> Iterator[tuple[Item, ...]]:
+    group: list[Item] = []
+    for item in sorted(items, key=lambda i: (-(i.size // _GROUP_BYTES), i.item)):
+        if group and (len(group) >= _GROUP_FILES or sum(i.size for i in group) + item.size > _GROUP_BYTES):
+            yield tuple(group)
+            group = []
+        group.append(item)
+    if group:
+        yield tuple(group)
+
+
+def _task(
+    case: Case,
+    source_id: str,
+    host: HostFacts,
+    parser: Parser,
+    tier: int,
+    items: tuple[Item, ...],
+    companions: Callable[[Parser, Item], dict[str, Item]],
+) -> Task:
+    key = "\n".join([parser.name, str(parser.version), *(f"{i.artifact_id} {i.sha256}" for i in items)])
+    return Task(
+        parser=parser.name,
+        evidence=str(case.evidence),
+        shard=str(case.shards / f"{parser.name.replace('.', '-')}-{_digest(key)}"),
+        source_id=source_id,
+        host=host,
+        items=items,
+        companions=tuple(companions(parser, i) for i in items),
+        tier=tier,
+    )
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:24]
+
+
+def _tasks(task: Task, case: Case) -> list[Task]:
+    """The task, or one for each part of its only artefact where that is cut."""
+    spans = _spans(_parser(task.parser), task, case) if len(task.items) == 1 else ()
+    if len(spans) < 2:
+        return [task]
+    return [
+        msgspec.structs.replace(task, span=s, shard=f"{task.shard}{_digest(f'{s.offset} {s.length}')[:12]}")
+        for s in spans
+    ]
+
+
+def _spans(parser: Parser, task: Task, case: Case) -> tuple[Span, ...]:
+    [item] = task.items
+    if parser.split is None or item.size < _GROUP_BYTES or item.stored_as != "raw":
+        return ()
+    return parser.split(ObjectSource(case.evidence, item, case.shards))
+
+
+_At = tuple[str, str, str, str, str | None]
+
+
+def _at(item: Item, path: str) -> _At:
+    """Where a file lies: a recovered one is sought among the live ones."""
+    state = item.state if of_shadow(item.state) else "live"
+    return item.source, state, item.volume, path.lower(), item.stream if path == item.path else None
+
+
+def _beside(pattern: str, item: Item) -> str:
+    folder, _, name = item.path.rpartition("\\")
+    wanted = pattern.replace("{name}", name)
+    return f"{item.path.split(chr(92), 1)[0]}\\{wanted}" if wanted.startswith("$") else f"{folder}\\{wanted}"
