@@ -13,6 +13,7 @@ from collector.gathered.layouts import Layout, Spot, with_stream
 from collector.gathered.left import Left, lefts
 from collector.gathered.listing import Filed, Listing, Strung
 from collector.gathered.model import Gathered
+from collector.gathered.pairs import pairs_of, placed
 from collector.gathered.shape import Parts, shaped
 from collector.gathered.sparse import expanded
 from shellcase.model import Volume
@@ -31,6 +32,7 @@ class Sorted:
         self.others: list[int] = []
         self.images: list[int] = []
         self.remarks: list[str] = []
+        self.paired: dict[int, tuple[str, Parts, str]] = {}
         wholes = {f"{m.name}.idx" for m in bundle.members}
         for index, member in enumerate(bundle.members):
             if not member.parts or member.kind == "folder":
@@ -43,6 +45,16 @@ class Sorted:
                 self.placed[index] = spot
             else:
                 self._loosely(bundle, index, member)
+        self._pair(bundle)
+
+    def _pair(self, bundle: Bundle) -> None:
+        """A loose $MFT and the journal of the same volume, told by their records, are a volume of their own."""
+        pairs = pairs_of(bundle, self.loose)
+        self.paired = placed(pairs.found)
+        self.remarks += pairs.remarks
+        for pair in pairs.found:
+            names = " and ".join(bundle.members[n].name for n in (pair.mft, pair.journal))
+            self.remarks.append(f"{names}: $MFT and change journal of one volume, by {pair.shared} records in both")
 
     def _loosely(self, bundle: Bundle, index: int, member: Member) -> None:
         found = claimed(bundle, index, member)
@@ -103,8 +115,8 @@ def _by_volume(bundle: Bundle, files: Sorted, wide: Mapping[int, Member]) -> dic
         filed = _filed(bundle, index, spot.parts, spot.stream, wide)
         found.setdefault(spot.volume, []).append((spot.rank, filed))
     for index in files.loose:
-        parts, stream = with_stream(bundle.members[index].parts)
-        found.setdefault(LOOSE, []).append((0, _filed(bundle, index, parts, stream, wide)))
+        label, parts, stream = files.paired.get(index) or (LOOSE, *with_stream(bundle.members[index].parts))
+        found.setdefault(label, []).append((0, _filed(bundle, index, parts, stream, wide)))
     ranked = {label: sorted(some, key=lambda x: (x[0], x[1].index)) for label, some in found.items()}
     return {label: [f for _r, f in ranked[label]] for label in sorted(ranked, key=_order)}
 
@@ -114,7 +126,7 @@ def _filed(bundle: Bundle, index: int, parts: Parts, stream: str | None, wide: M
 
 
 def _order(label: str) -> tuple[int, str]:
-    if label == LOOSE:
+    if label.startswith(LOOSE):
         return 3, label
     return (2 if label.startswith("vss:") else 0 if label[1:] == ":" else 1), label
 
@@ -132,7 +144,7 @@ def _handles(listings: Mapping[str, Listing], media: Strung, layout: Layout | No
 
 def _volume(label: str, number: int, listing: Listing, layout: Layout | None) -> Volume:
     letter, how = None, ""
-    if label == LOOSE:
+    if label.startswith(LOOSE):
         letter, how = f"vol{number}", "loose files: no drive is known"
     elif label[1:] == ":":
         letter, how = label, layout.how if layout else ""
@@ -151,7 +163,7 @@ def _volume(label: str, number: int, listing: Listing, layout: Layout | None) ->
 
 def _owner(live: Mapping[str, Volume], label: str, number: int, listing: Listing) -> Volume:
     """The volume a shadow copy is of: known only where there is just one."""
-    drives = [v for name, v in live.items() if name != LOOSE]
+    drives = [v for name, v in live.items() if not name.startswith(LOOSE)]
     return drives[0] if len(drives) == 1 else _volume(label, number, listing, None)
 
 
