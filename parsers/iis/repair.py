@@ -33,6 +33,11 @@ _FORMS = {
     "sc-bytes": _NUMBER,
     "cs-bytes": _NUMBER,
     "time-taken": _NUMBER,
+    "s-siteid": _NUMBER,
+    "s-reason": _WORD,
+    "streamid": _NUMBER,
+    "streamid_ex": _NUMBER,
+    "transport": _WORD,
 }
 _LIKELY = {"cs-username": 1, "cs(user-agent)": 2, "cs(cookie)": 2, "cs(referer)": 3, "cs-uri-query": 3}
 _UNLIKELY = 4

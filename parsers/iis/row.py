@@ -17,7 +17,7 @@ CAFE = re.compile(r"cafeReqId=(?P<id>[^;&]+)")
 ZONE, ZONE_DAY = "UTC by format", "UTC by format, day from #Date"
 _START = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?: |$)", re.ASCII)
 _SUBJECT = 300
-_DEFAULT = (
+DEFAULT = (
     "date", "time", "s-ip", "cs-method", "cs-uri-stem", "cs-uri-query", "s-port", "cs-username", "c-ip",
     "cs(User-Agent)", "cs(Referer)", "sc-status", "sc-substatus", "sc-win32-status", "time-taken",
 )  # fmt: skip
@@ -63,14 +63,15 @@ class IisRow:
         return None if value == "-" else str(value)
 
     def _url(self) -> str | None:
-        stem, query = self._value("cs-uri-stem"), self._value("cs-uri-query")
+        stem, query = self._value("cs-uri-stem") or self._value("cs-uri"), self._value("cs-uri-query")
         return f"{stem}?{query}" if stem and query else stem
 
     def _subject(self) -> str:
         if "raw" in self.values:
             return f"unreadable log line: {self.values['raw']}"[:_SUBJECT]
-        words = (self._value(name) or "-" for name in ("cs-method", "cs-uri-stem", "sc-status"))
-        return " ".join(words)[:_SUBJECT]
+        target = self._value("cs-uri-stem") or self._value("cs-uri") or "-"
+        words = (self._value("cs-method") or "-", target, self._value("sc-status") or "-", self._value("s-reason"))
+        return " ".join(filter(None, words))[:_SUBJECT]
 
 
 def read_row(line: Line, fields: Sequence[str], day: str, site: str) -> IisRow | None:
@@ -91,12 +92,13 @@ def read_row(line: Line, fields: Sequence[str], day: str, site: str) -> IisRow |
     return IisRow(line, start + clock, text, ZONE if "date" in named else ZONE_DAY, named)
 
 
-def assumed_row(line: Line, site: str) -> IisRow | None:
-    """A line whose header is lost, where each word has the form of the field that IIS logs there by default."""
+def assumed_row(line: Line, site: str, default: tuple[str, ...] = DEFAULT) -> IisRow | None:
+    """A line whose header is lost, where each word has the form of the field that is logged there by default."""
     words = decode(line.raw).split(" ")
-    if len(words) != len(_DEFAULT) or not words[4].startswith("/"):
+    stem = default.index("cs-uri-stem") if "cs-uri-stem" in default else default.index("cs-uri")
+    if len(words) != len(default) or not words[stem].startswith(("/", "-")):
         return None
-    row = read_row(line, _DEFAULT, "", site)
+    row = read_row(line, default, "", site)
     return replace(row, values={**row.values, "columns": "assumed"}) if row else None
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from parsers import lines
 from parsers.account import Account
 from parsers.iis.plain import plain_batch
-from parsers.iis.row import IisRow, assumed_row, raw_row, read_row
+from parsers.iis.row import DEFAULT, IisRow, assumed_row, raw_row, read_row
 from parsers.lines import Block, Bools
 from parsers.rows import ROWS_PER_BATCH, Rows
 from shellcase.model import Issue, Job, Kind, Parser, ParserOutput
@@ -62,11 +62,34 @@ class Headers:
         self.fields = fields
 
 
+@dataclass(frozen=True, slots=True)
+class Flavour:
+    """A log in this format: its kind, how rows are told when no header stands before them, whether it is large."""
+
+    kind: str
+    act: str
+    default: tuple[str, ...]
+    plain: bool
+
+
+REQUESTS = Flavour(KIND, "requested", DEFAULT, plain=True)
+
+
+def site_of(path: str) -> str:
+    """The folder of a site's logs, in capitals: W3SVC1; empty when the path has none."""
+    match = _SITE.search(path)
+    return match[1].upper() if match else ""
+
+
 def parse(job: Job) -> Iterator[ParserOutput]:
     """One `iis.request` for every line that is neither empty nor a header."""
+    yield from read_log(job, REQUESTS)
+
+
+def read_log(job: Job, flavour: Flavour) -> Iterator[ParserOutput]:
+    """One event for every line that is neither empty nor a header, an issue for every strange one, one ledger."""
     account = Account()
-    match = _SITE.search(job.source.path)
-    state = Headers(site=match[1].upper() if match else "")
+    state = Headers(site=site_of(job.source.path))
     before = lines.last_header(job), lines.last_header(job, b"#Date:")
     for raw in filter(None, before):
         state.take(lines.Line(0, len(raw), raw))
@@ -75,7 +98,7 @@ def parse(job: Job) -> Iterator[ParserOutput]:
         account.bytes_seen += len(block.raw)
         account.found += int(block.records().sum())
         for part, names in _parts(block, state):
-            yield from _read_part(block, part, names, number, account)
+            yield from _read_part(flavour, block, part, names, number, account)
         yield from state.issues
         state.issues.clear()
         number += len(block)
@@ -99,18 +122,20 @@ def _parts(block: Block, state: Headers) -> Iterator[tuple[Bools, Headers]]:
             start = head
 
 
-def _read_part(block: Block, part: Bools, names: Headers, number: int, account: Account) -> Iterator[ParserOutput]:
-    if len(names.fields) > 1:
+def _read_part(
+    flavour: Flavour, block: Block, part: Bools, names: Headers, number: int, account: Account
+) -> Iterator[ParserOutput]:
+    if flavour.plain and len(names.fields) > 1:
         batch, done = plain_batch(block, part, names.fields, names.day, names.site, number, account)
         if batch is not None:
             yield batch
         part = part & ~done
-    rows = Rows(IisRow.columns(), {"kind": KIND, "act": "requested", "ts_means": "end"})
+    rows = Rows(IisRow.columns(), {"kind": flavour.kind, "act": flavour.act, "ts_means": "end"})
     for index in np.flatnonzero(part).tolist():
         line = block.line(index)
         row = read_row(line, names.fields, names.day, names.site)
         if row is None:
-            row = None if names.fields else assumed_row(line, names.site)
+            row = None if names.fields else assumed_row(line, names.site, flavour.default)
             account.raw_lines += row is None
             row = row or raw_row(line, names.site)
             yield _odd(line, names)
@@ -137,6 +162,8 @@ def _odd(line: lines.Line, names: Headers) -> Issue:
 def recognises(first: bytes, path: str) -> bool:
     """A W3C header near the start, or the name IIS gives such logs."""
     head = first.removeprefix(lines.UTF8_MARK)
+    if re.search(rb"^#Fields:[^\n]*\bs-reason\b", head, re.MULTILINE):
+        return False  # a log of the kernel's own errors
     if head.startswith(b"#"):
         named = re.search(rb"^#Fields:[^\n]*\b(?:cs-uri-stem|cs-method|c-ip)\b", head, re.MULTILINE)
         return named is not None or head.startswith(b"#Software: Microsoft Internet Information Services")

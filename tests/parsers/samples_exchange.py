@@ -44,7 +44,40 @@ RECEIVE = log(
 )
 OTHER = log("Rps AuthZ Logs", "DateTime,ProcessId,Function,GenericInfo", "4711,AuthorizeUser,X=1;Y=2")
 
+HTTPERR_FIELDS = "date time c-ip c-port s-ip s-port cs-version cs-method cs-uri sc-status s-siteid s-reason s-queuename"
+
+
+def text(rows: list[str]) -> Callable[[], bytes]:
+    """Lines with CRLF."""
+    return lambda: "\r\n".join([*rows, ""]).encode()
+
+
+HTTPERR = text(
+    [
+        "#Software: Microsoft HTTP API 2.0",
+        "#Version: 1.0",
+        f"#Fields: {HTTPERR_FIELDS}",
+        "2021-03-03 06:49:42 86.105.18.116 4711 10.0.0.5 443 HTTP/1.1 POST /ecp/y.js 503 1 AppOffline PoolECP",
+        "2021-03-03 06:49:43 ::1%0 4712 ::1%0 444 - - - - - Timer_ConnectionIdle -",
+    ]
+)
+NCSA = text(
+    [
+        f'86.105.18.116 - EXAMPLE\\a b [03/Mar/2021:07:49:{n:02d} +0100] "POST /ecp/y.js?a="b HTTP/1.1" 241 {n}'
+        for n in range(9)
+    ]
+)
+NATIVE = text(
+    [
+        f"86.105.18.116, -, 03/03/21, 7:49:{n:02d}, W3SVC1, EX, 10.0.0.5, {n}, 163, 23, 241, 0, POST, /ecp/y.js, a=b, "
+        for n in range(9)
+    ]
+)
+
 SAMPLES: dict[str, Makes] = {
+    "iis.httperr": (("C:\\Windows\\System32\\LogFiles\\HTTPERR\\httperr1.log", HTTPERR),),
+    "iis.ncsa": (("C:\\inetpub\\logs\\LogFiles\\W3SVC1\\u_nc210303.log", NCSA),),
+    "iis.native": (("C:\\inetpub\\logs\\LogFiles\\W3SVC1\\u_in210303.log", NATIVE),),
     "exchange.textlog": (
         (_LOGGING + "ECP\\Activity\\ECPActivity_11500_20210303-1.LOG", ACTIVITY),
         (_LOGGING + "CmdletInfra\\Powershell-Proxy\\Cmdlet\\Rps_Cmdlet_2021030306-1.LOG", CMDLET),
