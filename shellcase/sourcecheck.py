@@ -169,22 +169,28 @@ def banners(checks: Iterable[StoredHashes], damage: Iterable[Damage], events: di
 def check_lines(check: StoredHashes, damage: Damage | None = None) -> Iterator[str]:
     """The verdict for people: each stored hash beside the computed one, what is damaged, and the files it touches."""
     yield f"{check.source}: {plain(check.said, 600)}"
+    where = f"see data/{check_path(check.source)}"
+    yield from (f"{label:>10}  {text}" for label, text in check_rows(check, damage, where))
+
+
+def check_rows(check: StoredHashes, damage: Damage | None, where: str) -> Iterator[tuple[str, str]]:
+    """The same as (what, text) without the verdict itself. `where`: how to see what long lists leave out."""
     for name in ("md5", "sha1", "sha256"):
-        yield f"{name:>10}  {getattr(check, name) or 'not computed'}"
-    yield from _more("stored", [_compared_line(c) for c in check.compared], check_path(check.source))
+        yield name, getattr(check, name) or "not computed"
+    yield from _some("stored", [_compared_line(c) for c in check.compared], where)
     if check.hashed_again:
-        yield f"{'again':>10}  {check.hashed_again}"
-    for label, texts in (("problem", check.problems), ("remark", check.remarks)):
-        yield from _more(label, [plain(t, 300) for t in texts], check_path(check.source))
+        yield "again", check.hashed_again
+    yield from _some("problem", [plain(t, 300) for t in check.problems], where)
+    yield from _some("remark", [plain(t, 300) for t in check.remarks], where)
     if damage:
-        yield from _touched(damage)
+        yield from _touched(damage, where.replace(check_path(check.source), damage_path(check.source)))
 
 
-def _more(label: str, lines: Sequence[str], where: str) -> Iterator[str]:
-    """The first lines, and where the others stand."""
-    yield from (f"{label:>10}  {line}" for line in lines[:_SHOWN])
-    if len(lines) > _SHOWN:
-        yield f"{'':>10}  and {len(lines) - _SHOWN} more, see data/{where}"
+def _some(label: str, lines: Sequence[str], where: str, count: int = 0) -> Iterator[tuple[str, str]]:
+    """The first lines, and where the others of `count` stand."""
+    yield from ((label, line) for line in lines[:_SHOWN])
+    if (more := max(count, len(lines)) - min(len(lines), _SHOWN)) > 0:
+        yield "", f"and {more} more, {where}"
 
 
 def _compared_line(one: Compared) -> str:
@@ -194,15 +200,12 @@ def _compared_line(one: Compared) -> str:
     return f"{one.algorithm} {state}: {one.stored} stored{plain(of, 300)} in {plain(one.origin, 300)}, {now}"
 
 
-def _touched(damage: Damage) -> Iterator[str]:
+def _touched(damage: Damage, where: str) -> Iterator[tuple[str, str]]:
     """The files with bytes in damaged places, collected ones first."""
     files = [f"{f.item}, collected: {_called(f)}" for f in damage.items] + [_called(f) for f in damage.files]
-    where, total = f"data/{damage_path(damage.source)}", len(damage.items) + damage.file_count
-    yield from (f"{'touches':>10}  {text}" for text in files[:_SHOWN])
-    if total > _SHOWN:
-        yield f"{'':>10}  and {total - min(len(files), _SHOWN)} more, see {where}"
-    if not total:
-        yield f"{'touches':>10}  no file that can be named; the places stand in {where}"
+    yield from _some("touches", files, where, len(damage.items) + damage.file_count)
+    if not files:
+        yield "touches", f"no file that can be named, {where}"
 
 
 def _called(one: DamagedFile) -> str:

@@ -13,7 +13,7 @@ from collector.encrypted import Keys
 from shellcase import tell
 from shellcase.case import Case
 from shellcase.clean import plain
-from shellcase.commands.sourceinfo import in_lines, source_facts
+from shellcase.commands.sourceinfo import case_snapshots, in_lines, source_facts
 from shellcase.errors import INTEGRITY, OK
 from shellcase.export import FORMATS
 from shellcase.options import AsJson, CaseArg, EventArg, Keychain, RecoveryKey
@@ -25,15 +25,19 @@ def info_command(
     target: Annotated[Path, typer.Argument(metavar="SOURCE|CASE", help="An image or a case folder.")],
     recovery_key: RecoveryKey = None,
     keychain: Keychain = None,
+    verify: Annotated[
+        str, typer.Option("--verify", help="Also verify the source: none, fast (what looking reads) or full.")
+    ] = "none",
     as_json: AsJson = False,
 ) -> int:
-    """What a source is, by which loader and why; or what a case holds."""
+    """What a source is, by which loader and why, and whether it is sound; or what a case holds."""
     if (target / "data" / "case.json").exists():
         summary, code = case_summary(Case.look(target)), OK
         rows, data = [(k.replace("_", " "), str(v)) for k, v in summary.items()], json.dumps(summary, sort_keys=True)
+        rows += case_snapshots(Case.look(target))
     else:
-        facts = source_facts(target, Keys(tuple(recovery_key or ()), keychain))
-        code = OK if facts.complete else INTEGRITY
+        facts = source_facts(target, Keys(tuple(recovery_key or ()), keychain), verify)
+        code = OK if facts.sound else INTEGRITY
         rows, data = list(in_lines(facts)), msgspec.json.encode(facts).decode()
     print_lines(
         [json.dumps(json.loads(data), indent=1)]

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,54 @@ def test_a_mistyped_recovery_key_ends_with_2_and_is_not_shown() -> None:
     shown = _info(str(EX01), "--recovery-key", key)
     assert shown.returncode == 2
     assert "987654" not in shown.stdout + shown.stderr
+
+
+def test_loose_evidence_is_told_in_words_that_fit_it(tmp_path: Path) -> None:
+    """Files and what they are, not partitions at byte 0; each file that would stay behind with its reason."""
+    (tmp_path / "l").mkdir()
+    (tmp_path / "l" / "x.aspx").write_bytes(b'<%@ Page Language="C#" %>')
+    (tmp_path / "l" / "notes.qqq").write_bytes(b"\1\2\3")
+    shown = _info(str(tmp_path / "l")).stdout
+    assert "files  2 in all: 1 with a place on a volume, 1 without" in shown
+    assert "volume 1  1 file, 25 bytes, called vol1; loose files: no drive is known; by content: 1 Dropped" in shown
+    assert "not taken  notes.qqq (3 bytes): of no kind that is known" in shown
+    assert "partition" not in shown
+    assert "at byte" not in shown
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [("none", ""), ("fast", "% of the source verified, full hash pending"), ("full", "verified  data hash matches")],
+)
+def test_a_source_is_verified_without_a_case(mode: str, words: str) -> None:
+    """As much as is asked for, and no more."""
+    shown = _info(str(EX01), "--verify", mode)
+    assert shown.returncode == 0
+    assert words in shown.stdout
+    assert ("stored  md5 equal: " in shown.stdout) == (mode == "full")
+    assert ("verified" in shown.stdout) == (mode != "none")
+
+
+def test_a_source_that_fails_ends_with_3(tmp_path: Path) -> None:
+    """The verdict, and the file that differs; an unknown mode is 2."""
+    page = b"<%@ Page %> nothing else but this line"
+    with zipfile.ZipFile(tmp_path / "k.zip", "w") as archive:
+        archive.writestr("C/inetpub/wwwroot/a.aspx", page)
+    path = tmp_path / "k.zip"
+    path.write_bytes(path.read_bytes().replace(page, page[:-1] + b"!"))
+    assert _info(str(path)).returncode == 0
+    shown = _info(str(path), "--verify", "full")
+    assert shown.returncode == 3
+    assert "verified  data hash does not match: C/inetpub/wwwroot/a.aspx" in shown.stdout
+    assert _info(str(path), "--verify", "some").returncode == 2
+
+
+def test_a_case_lists_the_shadow_copies_of_its_sources(shared_dir: Path, tmp_path: Path) -> None:
+    """As their record has them: number, instant, identifier."""
+    image = shared_dir / "corpora" / "plaso" / "test_data" / "vsstest.qcow2"
+    command = [sys.executable, "-m", "shellcase", "collect", str(image), "--case", str(tmp_path / "c"), "-q"]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=60)
+    shown = _info(str(tmp_path / "c")).stdout
+    assert shown.count("shadow copy ") >= 2
+    assert "in SRC-01: vss:" in shown
+    assert "made 20" in shown
