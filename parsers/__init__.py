@@ -13,9 +13,12 @@ from shellcase.model import Parser
 
 MODULES: tuple[str, ...] = (
     "parsers.eventlog.evtx",
+    "parsers.exchange.eomt",
     "parsers.exchange.httpproxy",
+    "parsers.exchange.msert",
     "parsers.exchange.ecp_server",
     "parsers.exchange.oabgenerator",
+    "parsers.exchange.setup_log",
     "parsers.exchange.textlog",
     "parsers.iis.httperr",
     "parsers.iis.native",

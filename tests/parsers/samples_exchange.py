@@ -74,7 +74,58 @@ NATIVE = text(
     ]
 )
 
+SETUP = text(
+    [
+        "[03/02/2021 19:08:11.0345] [0] **********************************************",
+        "[03/02/2021 19:08:11.0360] [0] Starting Microsoft Exchange Server 2016 Setup",
+        "[03/02/2021 19:08:11.0391] [0] Setup version: 15.1.2176.2.",
+        "[03/02/2021 19:08:11.0407] [0] Logged on user: EXAMPLE\\admin.",
+        "[03/02/2021 19:08:44.0001] [2] Executing: ",
+        "          Write-ExchangeSetupLog -Info 'x'",
+    ]
+)
+
+
+def wide(make: Callable[[], bytes]) -> Callable[[], bytes]:
+    """The same text as Windows PowerShell's Out-File writes it: UTF-16 with its mark."""
+    return lambda: make().decode().encode("utf-16")
+
+
+EOMT = text(
+    [
+        "2021-03-15 14:02:11 INFO: Starting EOMT.ps1 version 21.03.15",
+        "2021-03-15 14:02:12 WARNING: EX01 is vulnerable",
+        "and a second line",
+    ]
+)
+SUMMARY = text(["EOMT mitigation summary", "Message: Microsoft attempted to mitigate your server"])
+MSERT = text(
+    [
+        "---------------------------------------",
+        "Microsoft Safety Scanner v1.333, (build 1.333.302.0)",
+        "Started On Tue Mar  9 14:42:37 2021",
+        "",
+        "Run Mode: Interactive Graphical Mode",
+        "Threat Detected: Exploit:Script/Exmann.A!dha and Removed!",
+        "  Action: Remove, Result: 0x00000000",
+        "    file://C:\\inetpub\\wwwroot\\aspnet_client\\discover.aspx",
+        "        SHA1:   0123456789ABCDEF0123456789ABCDEF01234567",
+        "Microsoft Safety Scanner Finished On Tue Mar  9 15:02:42 2021",
+        "Return code: 6 (0x6)",
+    ]
+)
+
 SAMPLES: dict[str, Makes] = {
+    "exchange.setup": (("C:\\ExchangeSetupLogs\\ExchangeSetup.log", SETUP),),
+    "exchange.eomt": (
+        ("C:\\Windows\\Temp\\msert\\EOMT.log", EOMT),
+        ("C:\\Windows\\Temp\\msert\\EOMT.log", wide(EOMT)),
+        ("C:\\EOMTSummary.txt", SUMMARY),
+    ),
+    "windows.msert": (
+        ("C:\\Windows\\debug\\msert.log", MSERT),
+        ("C:\\Windows\\debug\\msert.log", wide(MSERT)),
+    ),
     "iis.httperr": (("C:\\Windows\\System32\\LogFiles\\HTTPERR\\httperr1.log", HTTPERR),),
     "iis.ncsa": (("C:\\inetpub\\logs\\LogFiles\\W3SVC1\\u_nc210303.log", NCSA),),
     "iis.native": (("C:\\inetpub\\logs\\LogFiles\\W3SVC1\\u_in210303.log", NATIVE),),

@@ -14,17 +14,13 @@ from hypothesis import strategies as st
 import parsers
 from parsers.iis import httperr, native, ncsa, w3c
 from shellcase.model import HostFacts, Job, Parser
-from shellcase.zones import SystemTime, Zone, ZoneRule
+from shellcase.zones import Zone
 from tests.parsers import samples_exchange as samples
+from tests.parsers.one_byte import BERLIN, check_one_byte
 from tests.parsers.stub import Answer, FileSource, answer, corpora, write_source
 from tests.tools import need_shared
 
 FOLDER = "C:\\inetpub\\logs\\LogFiles\\W3SVC1\\"
-BERLIN = Zone(
-    key="W. Europe Standard Time",
-    how="test",
-    default=ZoneRule(-60, 0, -60, SystemTime(10, 0, 5, 3, 0), SystemTime(3, 0, 5, 2, 0)),
-)
 _QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -115,19 +111,4 @@ _SOUND = [(httperr.PARSER, samples.HTTPERR), (ncsa.PARSER, samples.NCSA), (nativ
 def test_one_changed_byte_costs_one_line_at_most(
     parser: Parser, make: Callable[[], bytes], chance: st.DataObject, tmp_path: Path
 ) -> None:
-    """Every other line tells the same as before; the changed line tells something else, or an issue does."""
-    raw = make()
-    sound = {int(str(r["offset"])): r for r in read(parser, raw, tmp_path, BERLIN).rows}
-    row = chance.draw(st.sampled_from(sorted(sound)))
-    at = chance.draw(st.integers(row, row + int(str(sound[row]["length"])) - 1))
-    byte = chance.draw(st.integers(0, 255).filter(lambda b: b != raw[at]))
-    spoiled = read(parser, raw[:at] + bytes([byte]) + raw[at + 1 :], tmp_path, BERLIN)
-    after = {int(str(r["offset"])): r for r in spoiled.rows}
-    assert {k: v for k, v in after.items() if k < row} == {k: v for k, v in sound.items() if k < row}
-    assert _bare(after, at) == _bare(sound, at, row)
-    assert after.get(row) != sound[row] or spoiled.issues
-
-
-def _bare(rows: dict[int, dict[str, object]], at: int, row: int | None = None) -> list[dict[str, object]]:
-    """Rows behind a place, without their line numbers: a byte that became a line end moves them."""
-    return [{k: v for k, v in r.items() if k != "locator"} for o, r in sorted(rows.items()) if o > at + 1 and o != row]
+    check_one_byte(parser, make(), FOLDER + "x.log", tmp_path, chance)
