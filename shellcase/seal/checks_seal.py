@@ -155,8 +155,8 @@ def _handed_out(tally: Tally, seal: Opened, digest: str, wanted: str | None) -> 
         tally.note(f"its SHA-256 is the one that was given: {grouped(digest)}")
     else:
         pasts = [p for p in seal.bag.files if _PAST.fullmatch(p) and seal.digest(p) == wanted]
-        what = f"this is not the seal whose SHA-256 was given: that one is {pasts[0]}, and it was sealed again since"
-        tally.problem(what if pasts else "this is not the seal whose SHA-256 was given", MANIFEST, wanted, digest)
+        former = f": that one is {pasts[0]}, and it was sealed again since" if pasts else ""
+        tally.problem(f"this is not the seal whose SHA-256 was given{former}", MANIFEST, wanted, digest)
 
 
 def _spelling(tally: Tally, read: SealManifest, raw: bytes) -> None:

@@ -19,7 +19,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 _SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
 _DATA = bytes.fromhex("300b06092a864886f70d010701")
 _DIGEST_OID = bytes.fromhex("06092a864886f70d010904")
-_SET, _SEQUENCE, _OCTETS, _ZERO = 0x31, 0x30, 0x04, 0xA0
+_SHA256 = bytes.fromhex("300d06096086480165030402010500")
+_RSA, _ECDSA = bytes.fromhex("300d06092a864886f70d0101010500"), bytes.fromhex("300a06082a8648ce3d040302")
+_ONE = bytes.fromhex("020101")
+_SET, _SEQUENCE, _INTEGER, _OCTETS, _ZERO = 0x31, 0x30, 0x02, 0x04, 0xA0
 
 
 class BadCms(Exception):  # noqa: N818 - a reason, told to people
@@ -27,21 +30,21 @@ class BadCms(Exception):  # noqa: N818 - a reason, told to people
 
 
 def check(content: bytes, pem: bytes, message: bytes) -> str:
-    """The certificate's subject when all fits; BadCms when not, or when bytes are left over that nothing covers."""
+    """The certificate's subject when all fits; BadCms when not, or when there is a byte that means something else."""
     try:
         certificates = x509.load_pem_x509_certificates(pem)
-    except ValueError as error:
-        raise BadCms("there is no certificate beside it that can be read") from error
-    try:
-        said, info = _take_apart(content)
-        attributes, signature = _signer(info)
+        held, attributes, signature = _take_apart(content)
+        same = sorted(_elements(held)) == sorted(c.public_bytes(Encoding.DER) for c in certificates)
+        digests = _digests(attributes)
     except (IndexError, ValueError) as error:
-        raise BadCms("this is no CMS signature as the seal makes it") from error
-    if sorted(_elements(said)) != sorted(c.public_bytes(Encoding.DER) for c in certificates):
+        raise BadCms("this is no CMS signature as the seal makes it, or no certificate is beside it") from error
+    if not same:
         raise BadCms("the certificates in it are not those beside it")
-    if hashlib.sha256(message).digest() not in _digests(attributes):
+    if digests != [hashlib.sha256(message).digest()]:
         raise BadCms("it was made over other bytes than this manifest")
-    _verify(certificates[0], signature, bytes([_SET]) + attributes[1:])
+    _verify(certificates[0], signature, _element(_SET, attributes))
+    if content != _whole(certificates[0], held, attributes, signature):
+        raise BadCms("it holds bytes that the signature does not cover and the seal does not write")
     return certificates[0].subject.rfc4514_string()
 
 
@@ -58,45 +61,54 @@ def _verify(certificate: x509.Certificate, signature: bytes, signed: bytes) -> N
         raise BadCms("the signature does not fit: it, the manifest or the certificate was changed") from error
 
 
-def _take_apart(content: bytes) -> tuple[bytes, bytes]:
-    """The certificates, and the one SignerInfo. ValueError for any other shape."""
+def _take_apart(content: bytes) -> tuple[bytes, bytes, bytes]:
+    """The certificates, the signed attributes, and the signature. ValueError for any other shape."""
     [whole] = _elements(content)
-    kind, wrapped = _elements(_inner(whole, _SEQUENCE))
+    _kind, wrapped = _elements(_inner(whole, _SEQUENCE))
     [signed_data] = _elements(_inner(wrapped, _ZERO))
-    _version, _algorithms, held, certificates, signers = _elements(_inner(signed_data, _SEQUENCE))
+    _version, _algorithms, _data, certificates, signers = _elements(_inner(signed_data, _SEQUENCE))
     [info] = _elements(_inner(signers, _SET))
-    if (kind, held) != (_SIGNED_DATA, _DATA):
-        raise ValueError("not detached signed data")
-    return _inner(certificates, _ZERO), info
-
-
-def _signer(info: bytes) -> tuple[bytes, bytes]:
-    """The signed attributes, and the signature; unsigned attributes are refused."""
     _version, _who, _digest, attributes, _algorithm, signature = _elements(_inner(info, _SEQUENCE))
-    _inner(attributes, _ZERO)
-    return attributes, _inner(signature, _OCTETS)
+    return _inner(certificates, _ZERO), _inner(attributes, _ZERO), _inner(signature, _OCTETS)
+
+
+def _whole(certificate: x509.Certificate, held: bytes, attributes: bytes, signature: bytes) -> bytes:
+    """The file again from its parts: everything else in it is given."""
+    number = certificate.serial_number
+    serial = _element(_INTEGER, number.to_bytes(number.bit_length() // 8 + 1, "big"))
+    who = _element(_SEQUENCE, certificate.issuer.public_bytes() + serial)
+    algorithm = _RSA if isinstance(certificate.public_key(), RSAPublicKey) else _ECDSA
+    info = (_ONE, who, _SHA256, _element(_ZERO, attributes), algorithm, _element(_OCTETS, signature))
+    signers = _element(_SET, _element(_SEQUENCE, b"".join(info)))
+    data = (_ONE, _element(_SET, _SHA256), _DATA, _element(_ZERO, held), signers)
+    return _element(_SEQUENCE, _SIGNED_DATA + _element(_ZERO, _element(_SEQUENCE, b"".join(data))))
 
 
 def _digests(attributes: bytes) -> list[bytes]:
-    """The message digest that is signed: exactly one."""
+    """The message digests that are signed."""
     found = []
-    for one in _elements(_inner(attributes, _ZERO)):
+    for one in _elements(attributes):
         kind, values = _elements(_inner(one, _SEQUENCE))
         if kind == _DIGEST_OID:
             found += [_inner(value, _OCTETS) for value in _elements(_inner(values, _SET))]
-    return found if len(found) == 1 else []
+    return found
+
+
+def _element(tag: int, content: bytes) -> bytes:
+    """In DER."""
+    length = len(content)
+    size = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return bytes([tag, length] if length < 128 else [tag, 128 | len(size), *size]) + content
 
 
 def _elements(content: bytes) -> list[bytes]:
-    """The elements one after the other, each with its head; ValueError when they are not in DER."""
+    """The elements one after the other, each with its head; ValueError when they are cut."""
     found, at = [], 0
     while at < len(content):
         start, length, at = at, content[at + 1], at + 2
         if length & 128:
             more = length & 127
             length = int.from_bytes(content[at : at + more], "big")
-            if length < 128 or more > 4 or length.bit_length() <= 8 * (more - 1):
-                raise ValueError("a length that is not in DER")
             at += more
         at += length
         if at > len(content):

@@ -34,6 +34,7 @@ import re
 import stat
 import struct
 import unicodedata
+import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, Tuple  # noqa: UP035 - Python 3.8
@@ -56,6 +57,8 @@ CERTIFICATE = "seal/signers/certificate.pem"
 AFTER = (SIGNATURE, CMS, REQUEST, PAGE)  # made from the signed manifest
 BLANKS = (b"<SHA-256 of the manifest, digits 1-32>", b"<SHA-256 of the manifest, digits 33-64>")
 AUDIT, COLLECTED = "data/audit.jsonl", "data/evidence/collected.jsonl"
+CUSTODY, HANDOUTS = "data/custody.jsonl", "seal/handouts.jsonl"
+HANDOVERS = ("excerpt", "extract", "package", "packaged", "tar", "tree")
 DIGEST, FINDINGS, WITHHELD = "data/evidence/digest.json", "data/work/findings.json", "data/withheld.csv"
 BAG = ("bagit.txt", "bag-info.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt")
 DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
@@ -187,11 +190,15 @@ class Folder:
         self.marked: list[str] = []  # files with an executable, set-id or sticky bit
         self.known: dict[str, Digests | None] = {}
         self.limits: dict[str, int] = {}  # how large a file may be to be read: holes are cheap, reading them is not
+        self._walk()
+
+    def _walk(self) -> None:
+        """Meet everything below the root once."""
         waiting = [""]
         while waiting:
             below = waiting.pop()
             try:
-                names = sorted(os.listdir(os.path.join(root, below)))  # noqa: PTH118, PTH208 - names, not paths
+                names = sorted(os.listdir(os.path.join(self.root, below)))  # noqa: PTH118, PTH208 - names, not paths
             except (OSError, ValueError) as error:
                 self.odd.append((below, f"a folder that cannot be read: {error}"))
                 continue
@@ -293,6 +300,157 @@ class Folder:
             self.known[path] = self.digests(path) if path in self.files else None
         found = self.known[path]
         return found and found[3]
+
+
+class Stretch(io.RawIOBase):
+    """Some bytes of a file as a file of its own."""
+
+    def __init__(self, path: str, start: int, left: int) -> None:
+        super().__init__()
+        self._fh, self._left = open(path, "rb"), left  # noqa: PTH123, SIM115 - closed with this
+        self._fh.seek(start)
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - as io wants it
+        """The next bytes, not beyond the end."""
+        block = self._fh.read(min(len(buffer), self._left))
+        buffer[: len(block)] = block
+        self._left -= len(block)
+        return len(block)
+
+    def close(self) -> None:
+        """Close the file too."""
+        self._fh.close()
+        super().close()
+
+
+class Bounded(io.FileIO):
+    """A file whose reader may not ask for a directory of any size."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """At most 256 MiB."""
+        if size is not None and size > 256 << 20:
+            raise zipfile.BadZipFile("its directory is too large")
+        return super().read(-1 if size is None else size)
+
+
+NO_ZIP = (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError, struct.error)
+TOO_LARGE, TOO_MANY = 0xFFFFFFFF, 0xFFFF
+
+
+class ZipFolder(Folder):
+    """A package as it came, in its ZIP: read where it lies, nothing is unpacked by its name.
+
+    The program that makes packages writes one form: nothing compressed, no times, no gaps. Whatever is not so is a
+    difference, for unpackers would not agree on what it means; such a member is not read.
+    """
+
+    def _walk(self) -> None:
+        self._places: dict[str, int] = {}
+        try:
+            with Bounded(self.root) as fh:
+                size = os.fstat(fh.fileno()).st_size
+                with zipfile.ZipFile(fh) as archive:
+                    members = sorted(archive.infolist(), key=lambda m: (m.header_offset, m.orig_filename))
+                at = self._members(fh, members)
+                self._directory(fh, members, at, size)
+        except NO_ZIP as error:
+            raise Bad(f"this is no ZIP that can be read: {error}") from None
+
+    def _members(self, fh: BinaryIO, members: list[zipfile.ZipInfo]) -> int:
+        """Every member where it lies; the end of the last one."""
+        at, tops = (
+            0,
+            sorted(m.orig_filename[:-9] for m in members if re.fullmatch("[^/]+/bagit\\.txt", m.orig_filename)),
+        )
+        top = tops[0] if tops else "/"
+        if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9._-]*/", top):
+            self.odd.append((top, "a ZIP without one folder of a plain name with bagit.txt in it"))
+        if [m.orig_filename for m in members] != sorted(m.orig_filename for m in members):
+            self.odd.append(("", "a ZIP whose members are not in the order of their names"))
+        for one in members:
+            name, header = one.orig_filename, local_header(one)
+            if one.header_offset != at:
+                self.odd.append(
+                    (f"{name} at byte {one.header_offset}", "bytes before it that no member has, or it shares")
+                )
+            if one.header_offset < at or not self._same(fh, one.header_offset, header):
+                self.odd.append(
+                    (f"{name} at byte {one.header_offset}", "a member that is not as the seal's program writes it")
+                )
+            elif not name.startswith(top) or name[len(top) :] in self.files:
+                self.odd.append((name, "a member outside of the folder, or of a name that is there already"))
+            else:
+                self._take(fh, name[len(top) :], one, one.header_offset + len(header))
+            at = max(at, one.header_offset + len(header) + one.compress_size)
+        return at
+
+    def _take(self, fh: BinaryIO, path: str, one: zipfile.ZipInfo, start: int) -> None:
+        self.files[path], self._places[path] = one.file_size, start
+        crc, left = 0, one.file_size
+        fh.seek(start)
+        while left > 0:
+            block = fh.read(min(left, 1 << 20))
+            if not block:
+                break
+            crc, left = zlib.crc32(block, crc), left - len(block)
+        if left or crc != one.CRC:
+            self.odd.append((path, "a member of the ZIP whose check sum or length is wrong"))
+
+    def _directory(self, fh: BinaryIO, members: list[zipfile.ZipInfo], at: int, size: int) -> None:
+        """What closes the file has to follow from the members."""
+        entries = b"".join(directory_entry(one) for one in members)
+        last = entries + directory_end(len(members), at, len(entries))
+        if size != at + len(last) or not self._same(fh, at, last):
+            self.odd.append((f"byte {at}", "the end of a ZIP that is not as the seal's program writes it"))
+
+    @staticmethod
+    def _same(fh: BinaryIO, start: int, content: bytes) -> bool:
+        fh.seek(start)
+        return fh.read(len(content)) == content
+
+    def open(self, path: str) -> BinaryIO:
+        """A member of the ZIP."""
+        if path not in self._places:
+            raise FileNotFoundError(path)
+        return io.BufferedReader(Stretch(self.root, self._places[path], self.files[path]))
+
+
+def zip_name(one: zipfile.ZipInfo) -> tuple[bytes, int]:
+    """A member's name as it is written, and the flags that go with it."""
+    name = one.orig_filename.encode("utf-8", "surrogateescape")
+    return name, 0 if len(name) == len(one.orig_filename) else 0x800
+
+
+def local_header(one: zipfile.ZipInfo) -> bytes:
+    """What stands before the bytes of a member (APPNOTE.TXT 6.3.10, section 4.3.7)."""
+    (name, flags), size = zip_name(one), min(one.file_size, TOO_LARGE)
+    extra = struct.pack("<2H2Q", 1, 16, one.file_size, one.file_size) if size == TOO_LARGE else b""
+    said = (45 if extra else 20, flags, 0, 0, 0x21, one.CRC, size, size, len(name), len(extra))
+    return struct.pack("<4s5H3L2H", b"PK\3\4", *said) + name + extra
+
+
+def directory_entry(one: zipfile.ZipInfo) -> bytes:
+    """What the directory at the end says of a member (4.3.12)."""
+    (name, flags), size, offset = zip_name(one), min(one.file_size, TOO_LARGE), min(one.header_offset, TOO_LARGE)
+    wide = ([one.file_size] * 2 if size == TOO_LARGE else []) + ([one.header_offset] if offset == TOO_LARGE else [])
+    extra = struct.pack(f"<2H{len(wide)}Q", 1, 8 * len(wide), *wide) if wide else b""
+    version = 45 if wide else 20
+    said = (version, 3, version, 0, flags, 0, 0, 0x21, one.CRC, size, size, len(name), len(extra), 0, 0, 0)
+    return struct.pack("<4s4B4H3L5H2L", b"PK\1\2", *said, 0o100644 << 16, offset) + name + extra
+
+
+def directory_end(count: int, start: int, size: int) -> bytes:
+    """What closes a ZIP (4.3.14 to 4.3.16)."""
+    wide = b""
+    if count >= TOO_MANY or start >= TOO_LARGE or size >= TOO_LARGE:
+        wide = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, start)
+        wide += struct.pack("<4sLQL", b"PK\6\7", 0, start + size, 1)
+    few = min(count, TOO_MANY)
+    return wide + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, few, few, min(size, TOO_LARGE), min(start, TOO_LARGE), 0)
 
 
 def hasher(name: str) -> Any:  # noqa: ANN401 - hashlib has no public name for it
@@ -654,6 +812,7 @@ def own_names(manifest: Manifest) -> set[str]:
     """Every file of the bag beside data/ that the signed manifest allows."""
     names = {MANIFEST, REQUEST, STAMP, *BAG, *manifest["after"], *[tag["path"] for tag in manifest["tags"]]}
     names |= {WORK} if manifest.get("work") else set()
+    names |= {HANDOUTS} if manifest["kind"] == "case" else set()
     return names | ({LEAVES} if manifest.get("merkle") else set())
 
 
@@ -805,14 +964,13 @@ def check_page(answers: Answers, number: int, page: bytes | None, raw: bytes, ex
 
 
 def check_request(answers: Answers, number: int, request: bytes | None, raw: bytes, where: str) -> None:
-    """A time-stamp request over this manifest: all but its random number is given."""
+    """The time-stamp request over this manifest; all of it follows from the manifest."""
     if request is None:
         return
-    head = bytes.fromhex("0201013031300d060960864801650304020105000420") + hashlib.sha256(raw).digest()
-    nonce = request[2 + len(head) : -3]
-    sound = 2 < len(nonce) <= 34 and nonce[:2] == bytes([2, len(nonce) - 2])
-    body = head + nonce + b"\1\1\xff"
-    if not sound or request != bytes([0x30, len(body)]) + body:
+    digest = hashlib.sha256(raw).digest()
+    number_once = b"\1" + hashlib.sha256(b"nonce" + digest).digest()[:8]
+    head = bytes.fromhex("30440201013031300d060960864801650304020105000420")
+    if request != head + digest + b"\2\x09" + number_once + b"\1\1\xff":
         answers.problem(number, "this is no time-stamp request over this manifest", where)
 
 
@@ -828,11 +986,11 @@ def compare_bag(answers: Answers, folder: Folder, entries: Entries, work: WorkLi
 
 
 def compare_tags(answers: Answers, folder: Folder, manifest: Manifest) -> None:
-    """BagIt's tag manifest is not signed: it has to list every other file beside data/, each as it is."""
+    """BagIt's tag manifest is not signed: it has to list each file beside data/, but itself and a log that grows."""
     content = folder.read(BAG[3])
     matches = [TAG.fullmatch(line) for line in (content or b"").decode("utf-8", "replace").splitlines()]
     said = {m.group(2): m.group(1) for m in matches if m}
-    names = [name for name in own_names(manifest) if name in folder.files and name != BAG[3]]
+    names = [name for name in own_names(manifest) if name in folder.files and name not in (BAG[3], HANDOUTS)]
     is_ = {name: folder.sha256(name) or "" for name in names}
     if content == "".join(f"{is_[name]}  {name}\n" for name in sorted(is_)).encode("utf-8", "replace"):
         return
@@ -883,18 +1041,20 @@ def check_folders(
 # -- 7 to 10: what they hold ------------------------------------------------------------------------------------------
 
 
-def check_audit(answers: Answers, folder: Folder, manifest: Manifest, entries: Entries) -> None:
+def check_audit(answers: Answers, folder: Folder, signed: bytes, manifest: Manifest, entries: Entries) -> None:
     """7."""
     seq, expected = manifest["audit"]["seq"], manifest["audit"]["head"]
     if manifest["kind"] == "package" and AUDIT not in entries and AUDIT not in folder.files:
+        check_custody(answers, folder, manifest, None)
         answers.skip(7, f"the log stays with the case; its sealed line is {seq}, SHA-256 {expected}")
         return
     head = sha256(("case-audit-v1\n" + manifest["case_number"]).encode("utf-8", "replace"))
     count, sealed = 0, head if seq == 0 else ""
+    named: list[str] = []
     try:
         for line in folder.lines(AUDIT):
             count += 1
-            head = follow(answers, count, line, head)
+            head = follow(answers, count, line, head, named)
             sealed = head if count == seq else sealed
     except OSError:
         answers.problem(7, "the audit log is missing or cannot be read", AUDIT, f"{seq} lines")
@@ -906,11 +1066,13 @@ def check_audit(answers: Answers, folder: Folder, manifest: Manifest, entries: E
         elif count > seq:
             what = f"the log went on for {count - seq} lines after the seal: work was done since"
             answers.problem(7, what, AUDIT, f"{seq} lines", f"{count} lines")
-    answers.done(7, f"{count} lines")
+    check_custody(answers, folder, manifest, named)
+    check_handouts(answers, folder, signed, manifest)
+    answers.done(7, f"{count} lines, {len(named)} custody entries")
 
 
-def follow(answers: Answers, count: int, line: bytes, head: str) -> str:
-    """One line of the log; its SHA-256."""
+def follow(answers: Answers, count: int, line: bytes, head: str, named: list[str]) -> str:
+    """One line of the log; its SHA-256. `named` takes up the SHA-256 of a custody entry that it names."""
     where, raw = f"{AUDIT} line {count}", line[:-1] if line.endswith(b"\n") else line
     if raw == line:
         answers.problem(7, "a line without its end", where)
@@ -922,7 +1084,73 @@ def follow(answers: Answers, count: int, line: bytes, head: str) -> str:
             answers.problem(7, "a line is missing, doubled or out of order", where, count, value["seq"])
         if value["prev"] != head:
             answers.problem(7, "the line before this one is not the one that was written", where, value["prev"], head)
+        if value["op"] == "custody":
+            named.append(str(value["args"].get("line_sha256", "")))
     return sha256(raw)
+
+
+def check_custody(answers: Answers, folder: Folder, manifest: Manifest, named: list[str] | None) -> None:
+    """The custody record: an unbroken chain, and exactly the lines that the audit log names, where that is there."""
+    head = sha256(("case-custody-v1\n" + manifest["case_number"]).encode("utf-8", "replace"))
+    count = 0
+    if named and CUSTODY not in folder.files:
+        answers.problem(7, "the custody record is missing, though the audit log names its entries", CUSTODY)
+    for count, raw in enumerate(chained(answers, folder, CUSTODY), 1):
+        linked(answers, f"{CUSTODY} line {count}", raw, {}, (count, head))
+        head = sha256(raw)
+        said = named[count - 1] if named is not None and count <= len(named) else "no such line"
+        if named is not None and said != head:
+            what = "this is not the custody entry that the audit log names"
+            answers.problem(7, what, f"{CUSTODY} line {count}", said, head)
+    if named is not None and count < len(named):
+        what = "custody entries that the audit log names are gone"
+        answers.problem(7, what, CUSTODY, f"{len(named)} entries", f"{count} entries")
+
+
+def check_handouts(answers: Answers, folder: Folder, signed: bytes, manifest: Manifest) -> None:
+    """What was handed out since the seal: a chain that begins at this manifest, and is about nothing else."""
+    if HANDOUTS not in folder.files or manifest["kind"] != "case":
+        return
+    head, last = sha256(b"case-handouts-v1\n" + sha256(signed).encode()), ""
+    done: list[str] = []
+    fields: dict[str, type] = {"t": str, "run": str, "op": str, "args": dict}
+    for count, raw in enumerate(chained(answers, folder, HANDOUTS), 1):
+        where = f"{HANDOUTS} line {count}"
+        value = linked(answers, where, raw, fields, (count, head))
+        if value is not None and value["op"] not in HANDOVERS:
+            answers.problem(7, "a line that is not about handing out", where, " or ".join(HANDOVERS), value["op"])
+        elif value is not None:
+            done.append(value["op"])
+            last = value["t"][:40]
+        head = sha256(raw)
+    if done:
+        told = ", ".join(f"{done.count(op)} \u00d7 {op}" for op in sorted(set(done)))
+        answers.note(7, f"handed out since the seal: {told}, last at {last} ({HANDOUTS}; the next seal covers it)")
+
+
+def chained(answers: Answers, folder: Folder, path: str) -> Iterator[bytes]:
+    """Lines without their ends; none where there is no such file."""
+    if path not in folder.files:
+        return
+    try:
+        for line in folder.lines(path):
+            if not line.endswith(b"\n"):
+                answers.problem(7, "a line without its end", path)
+            yield line[:-1] if line.endswith(b"\n") else line
+    except OSError:
+        answers.problem(7, "this cannot be read", path)
+
+
+def linked(answers: Answers, where: str, raw: bytes, fields: dict[str, type], expected: tuple[int, str]) -> Json:
+    """A line as a value, None when it is none; a problem when it does not follow the one before it."""
+    value = parse(raw)
+    if not has(value, {"seq": int, "prev": str, **fields}):
+        answers.problem(7, "a line that cannot be read", where)
+        return None
+    if (value["seq"], value["prev"]) != expected:
+        what, found = "this line does not follow the one before it", f"seq {value['seq']}, prev {value['prev']}"
+        answers.problem(7, what, where, f"seq {expected[0]}, prev {expected[1]}", found)
+    return value
 
 
 ITEM = {"item": str, "artifact_id": str, "cls": str, "size": int, "sha256": str, "stored_as": str}
@@ -1391,34 +1619,158 @@ def der_inner(raw: bytes, tag: int) -> list[tuple[int, bytes]]:
 
 
 def check_cms(answers: Answers, number: int, raw: bytes | None, pem: bytes | None, message: bytes, where: str) -> None:
-    """Whether the CMS file holds the listed certificates and names this manifest's digest; not its signature."""
+    """Whether the CMS file is a signature over the manifest by the certificate beside it, and nothing more."""
     if raw is None:
         return
+    wanted = pem_contents(pem or b"")
     try:
-        certificates, digests = cms_parts(raw)
-    except (Bad, ValueError, IndexError):
-        answers.problem(number, "this is no CMS signature as the seal makes it", where)
+        held, attributes, signature = cms_parts(raw)
+        same = bool(wanted) and sorted(held) == sorted((0x30, one) for one in wanted)
+        digests = signed_digests(attributes)
+        fits = same and signature_fits(wanted[0], element(0x31, attributes), signature)
+        whole = cms_whole(wanted[0], held, attributes, signature) if same else b""
+    except (Bad, ValueError, IndexError, OverflowError):
+        answers.problem(number, "this is no CMS signature as the seal makes it, or no certificate is beside it", where)
         return
-    if sorted(certificates) != sorted(pem_contents(pem or b"")):
+    if not same:
         answers.problem(number, "the certificates in it are not those beside it", where)
-    if digests != [hashlib.sha256(message).digest()]:
+    elif digests != [hashlib.sha256(message).digest()]:
         answers.problem(number, "it was made over other bytes than this manifest", where)
-    answers.note(number, f"{where}: NOT CHECKED: the signature itself (SEAL.txt has openssl's command)")
+    elif fits is False:
+        answers.problem(number, "the signature does not fit: it, the manifest or the certificate was changed", where)
+    elif whole != raw:
+        what = "it holds bytes that the signature does not cover and the seal does not write"
+        answers.problem(number, what, where)
+    elif fits is None:
+        answers.note(number, f"{where}: NOT CHECKED: it uses a curve that is not known here (SEAL.txt: openssl)")
+    else:
+        answers.note(number, f"{where}: fits the certificate beside it, which was not followed to a root")
 
 
-def cms_parts(raw: bytes) -> tuple[list[bytes], list[bytes]]:
-    """What the certificates hold, and the signed digests; Bad, ValueError or IndexError for any other shape."""
-    (kind, name), (_tag, wrapped) = der_inner(raw, 0x30)
-    _version, _algorithms, held, certificates, signers = der_inner(wrapped, 0x30)
-    info = der_inner(signers[1], 0x30)
-    said = (kind, name.hex(), held[1].hex(), len(info))
-    if said != (6, "2a864886f70d010702", "06092a864886f70d010701", 6):
-        raise Bad("another kind")
+def element(tag: int, *parts: bytes) -> bytes:
+    """In DER."""
+    content = b"".join(parts)
+    length = len(content)
+    size = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return bytes([tag, length] if length < 128 else [tag, 128 | len(size), *size]) + content
+
+
+def cms_parts(raw: bytes) -> tuple[list[tuple[int, bytes]], bytes, bytes]:
+    """Certificates, signed attributes and signature; Bad, ValueError or IndexError when it is none."""
+    _kind, (_tag, wrapped) = der_inner(raw, 0x30)
+    _version, _algorithms, _data, certificates, signers = der_inner(wrapped, 0x30)
+    _version, _who, _digest, attributes, _algorithm, signature = der_inner(signers[1], 0x30)
+    return der(certificates[1]), attributes[1], signature[1]
+
+
+def cms_whole(certificate: bytes, held: list[tuple[int, bytes]], attributes: bytes, signature: bytes) -> bytes:
+    """The file again from its parts: everything else in it is given."""
+    one, sha = b"\2\1\1", bytes.fromhex("300d06096086480165030402010500")
+    parts = tbs_parts(certificate)
+    who = element(0x30, element(*parts[3]), element(*parts[1]))
+    rsa = der(parts[6][1])[0][1] == bytes.fromhex("06092a864886f70d0101010500")
+    kind = bytes.fromhex("300d06092a864886f70d0101010500" if rsa else "300a06082a8648ce3d040302")
+    info = element(0x30, one, who, sha, element(0xA0, attributes), kind, element(4, signature))
+    certificates = element(0xA0, *[element(*part) for part in held])
+    data = (one, element(0x31, sha), bytes.fromhex("300b06092a864886f70d010701"), certificates, element(0x31, info))
+    return element(0x30, bytes.fromhex("06092a864886f70d010702"), element(0xA0, element(0x30, *data)))
+
+
+def tbs_parts(certificate: bytes) -> list[tuple[int, bytes]]:
+    """The parts of what a certificate's issuer signed, from the version on: [1] serial, [3] issuer, [6] public key."""
+    parts = der(der(certificate)[0][1])
+    return parts if parts[0][0] == 0xA0 else [(0xA0, b""), *parts]
+
+
+def signed_digests(attributes: bytes) -> list[bytes]:
+    """The message digests among signed attributes."""
     digests: list[bytes] = []
-    for _tag, attribute in der(info[3][1]):
+    for _tag, attribute in der(attributes):
         (_, oid), (_, values) = der(attribute)
         digests += [value for _, value in der(values)] if oid.hex() == "2a864886f70d010904" else []
-    return [content for _tag, content in der(certificates[1])], digests
+    return digests
+
+
+def signature_fits(certificate: bytes, signed: bytes, signature: bytes) -> bool | None:
+    """RSA (PKCS #1, version 1.5) or ECDSA, each with SHA-256; None for a curve that is not known here."""
+    (_, algorithm), (_, key) = der(tbs_parts(certificate)[6][1])
+    kind = der(algorithm)
+    digest = hashlib.sha256(signed).digest()
+    if kind[0][1].hex() == "2a864886f70d010101":
+        (_, modulus), (_, exponent) = der_inner(key[1:], 0x30)
+        n, size = int.from_bytes(modulus, "big"), len(modulus.lstrip(b"\0"))
+        head = bytes.fromhex("3031300d060960864801650304020105000420")
+        padded = b"\0\1" + b"\xff" * (size - 54) + b"\0" + head + digest
+        found = pow(int.from_bytes(signature, "big"), int.from_bytes(exponent, "big"), n)
+        return len(signature) == size and found.to_bytes(size, "big") == padded
+    curve = CURVES.get(kind[1][1].hex())
+    return None if curve is None else ecdsa(curve, key[1:], digest, signature)
+
+
+CURVES = {  # OID: (prime, b, order, x and y of the base point), of P-256, P-384 and P-521 (FIPS 186-4, D.1.2)
+    "2a8648ce3d030107": (
+        0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF,
+        0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B,
+        0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
+        0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
+        0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
+    ),
+    "2b81040022": (
+        2**384 - 2**128 - 2**96 + 2**32 - 1,
+        0xB3312FA7E23EE7E4988E056BE3F82D19181D9C6EFE8141120314088F5013875AC656398D8A2ED19D2A85C8EDD3EC2AEF,
+        0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973,
+        0xAA87CA22BE8B05378EB1C71EF320AD746E1D3B628BA79B9859F741E082542A385502F25DBF55296C3A545E3872760AB7,
+        0x3617DE4A96262C6F5D9E98BF9292DC29F8F41DBD289A147CE9DA3113B5F0B8C00A60B1CE1D7E819D7A431D7C90EA0E5F,
+    ),
+    "2b81040023": (
+        2**521 - 1,
+        0x51953EB9618E1C9A1F929A21A0B68540EEA2DA725B99B315F3B8B489918EF109E156193951EC7E937B1652C0BD3BB1BF073573DF883D2C34F1EF451FD46B503F00,
+        0x1FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFA51868783BF2F966B7FCC0148F709A5D03BB5C9B8899C47AEBB6FB71E91386409,
+        0xC6858E06B70404E9CD9E3ECB662395B4429C648139053FB521F828AF606B4D3DBAA14B5E77EFE75928FE1DC127A2FFA8DE3348B3C1856A429BF97E7E31C2E5BD66,
+        0x11839296A789A3BC0045C8A5FB42C7D1BD998F54449579B446817AFBD17273E662C97EE72995EF42640C550B9013FAD0761353C7086A272C24088BE94769FD16650,
+    ),
+}  # fmt: skip
+
+
+def ecdsa(curve: tuple[int, int, int, int, int], key: bytes, digest: bytes, signature: bytes) -> bool:
+    """Whether this is the key's signature of the digest. Points are (x, y), or None for the one at infinity."""
+    p, b, order, base_x, base_y = curve
+
+    def add(one: tuple[int, int] | None, two: tuple[int, int] | None) -> tuple[int, int] | None:
+        if one is None or two is None:
+            return one or two
+        if one[0] == two[0] and (one[1] + two[1]) % p == 0:
+            return None
+        slope = (
+            (3 * one[0] ** 2 - 3) * pow(2 * one[1], -1, p)
+            if one == two
+            else (two[1] - one[1]) * pow(two[0] - one[0], -1, p)
+        )
+        x = (slope * slope - one[0] - two[0]) % p
+        return x, (slope * (one[0] - x) - one[1]) % p
+
+    def times(number: int, point: tuple[int, int] | None) -> tuple[int, int] | None:
+        total = None
+        while number:
+            total = add(total, point) if number & 1 else total
+            point, number = add(point, point), number >> 1
+        return total
+
+    (kind, first), (other, second) = der_inner(signature, 0x30)
+    r, s, half = int.from_bytes(first, "big"), int.from_bytes(second, "big"), len(key) // 2
+    x, y = int.from_bytes(key[1 : 1 + half], "big"), int.from_bytes(key[1 + half :], "big")
+    if (
+        (kind, other) != (2, 2)
+        or key[:1] != b"\4"
+        or not (0 < r < order and 0 < s < order)
+        or (y * y - x**3 + 3 * x - b) % p
+    ):
+        return False
+    inverse = pow(s, -1, order)
+    found = add(
+        times(int.from_bytes(digest, "big") * inverse % order, (base_x, base_y)), times(r * inverse % order, (x, y))
+    )
+    return found is not None and found[0] % order == r
 
 
 def pem_contents(pem: bytes) -> list[bytes]:
@@ -1599,7 +1951,7 @@ def root_of_leaves(answers: Answers, folder: Folder) -> tuple[bytes, int]:
 
 UNCHECKED = (
     "whether a key belongs to the person it is said to belong to (compare the fingerprint)",
-    "a CMS signature (seal/manifest.json.p7s) and who made a time stamp: SEAL.txt has openssl's commands",
+    "whom a certificate (seal/manifest.json.p7s) names, and who made a time stamp: SEAL.txt has openssl's commands",
     "the events inside the Parquet files against their leaves; the files themselves are as listed",
     "the source image: hash it with a tool of your own and compare with data/evidence",
 )
@@ -1646,7 +1998,7 @@ def check_seal(folder: Folder, wanted: str | None, handed_out: str | None) -> An
     folder.limits[LEAVES] = max(LARGEST, 32 + 80 * int((manifest.get("merkle") or {}).get("leaves", 0)))
     digests = check_files(answers, folder, raw, manifest, entries, work)
     check_unlisted(answers, folder, manifest, entries, work)
-    check_audit(answers, folder, manifest, entries)
+    check_audit(answers, folder, raw, manifest, entries)
     items = check_objects(answers, folder, entries, digests)
     check_citations(answers, folder, items.numbers, items.artifacts)
     check_digest(answers, folder, manifest, entries, digests)
@@ -1821,6 +2173,26 @@ def wanted_key(given: str) -> str:
     return found.pop()
 
 
+def is_json(path: str) -> bool:
+    """Whether this is a file that begins with a brace, as an excerpt does and no ZIP."""
+    try:
+        with open(path, "rb") as fh:  # noqa: PTH123 - as plain as can be
+            return fh.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
+    except (OSError, ValueError):
+        return False
+
+
+def checked(excerpt: str | None, path: str, wanted: str | None, handed_out: str | None) -> tuple[Answers, list[str]]:
+    """The answers, and lines on events; Bad for a file that is no ZIP."""
+    if not excerpt:
+        folder = Folder(path) if os.path.isdir(path) else ZipFolder(path)  # noqa: PTH112
+        return check_seal(folder, wanted, handed_out), []
+    answers, lines = check_excerpt(excerpt, wanted, handed_out)
+    for number in set(TITLES) - set(EXCERPT_CHECKS):
+        answers.skip(number, "an excerpt holds nothing to check it with")
+    return answers, lines
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Read the command line, check, print; the exit code."""
     for stream in (sys.stdout, sys.stderr):
@@ -1830,7 +2202,9 @@ def main(arguments: list[str] | None = None) -> int:
     here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120
     default = os.path.dirname(here) if os.path.basename(here) == "seal" else "."  # noqa: PTH119, PTH120
     parser = argparse.ArgumentParser(description="Check a sealed case, a package or an excerpt.")
-    parser.add_argument("folder", nargs="?", default=default, help="the folder with bagit.txt and seal/")
+    parser.add_argument(
+        "folder", nargs="?", default=default, help="the folder with bagit.txt and seal/, or a package's ZIP"
+    )
     parser.add_argument("--excerpt", metavar="FILE", help="check an excerpt instead of a folder")
     parser.add_argument("--key", metavar="KEY", help="the signer's key as he told you: SHA256:..., or a .pub file")
     parser.add_argument("--manifest", metavar="SHA256", help="of the manifest, as it was handed out: 64 digits")
@@ -1844,26 +2218,25 @@ def main(arguments: list[str] | None = None) -> int:
     handed_out = "".join(given.manifest.split()).lower() if given.manifest is not None else None
     if handed_out is not None and not is_hex(handed_out):
         parser.error("--manifest wants the 64 hexadecimal digits of SEAL.txt; a key's fingerprint goes to --key")
-    lines: list[str] = []
-    if given.excerpt:
-        answers, lines = check_excerpt(given.excerpt, wanted, handed_out)
-        for number in set(TITLES) - set(EXCERPT_CHECKS):
-            answers.skip(number, "an excerpt holds nothing to check it with")
-    elif os.path.isdir(given.folder):  # noqa: PTH112
-        answers = check_folder(given.folder, wanted, handed_out)
-    else:
-        parser.error("this is no folder: " + clean(given.folder))
+    excerpt = given.excerpt or (given.folder if is_json(given.folder) else None)
+    if not excerpt and not os.path.exists(given.folder):  # noqa: PTH110
+        parser.error("this is no folder and no ZIP: " + clean(given.folder))
+    try:
+        answers, lines = checked(excerpt, given.folder, wanted, handed_out)
+    except Bad as error:
+        sys.stderr.write(clean(error) + "\n")
+        return 4
     if given.json:
         sys.stdout.write(json.dumps(answers.plain(), indent=1, sort_keys=True) + "\n")
         return answers.exit_code()
-    unchecked = UNCHECKED_OF_AN_EXCERPT if given.excerpt else UNCHECKED
+    unchecked = UNCHECKED_OF_AN_EXCERPT if excerpt else UNCHECKED
     not_done = ["", "Not checked by this program:", *["  - " + text for text in unchecked]]
     end = {
         0: "Nothing differs from the seal.",
         3: "Something differs or is missing.",
         4: "This is no seal or excerpt that can be read.",
     }
-    shown = answers.lines(EXCERPT_CHECKS if given.excerpt else TITLES)
+    shown = answers.lines(EXCERPT_CHECKS if excerpt else TITLES)
     for line in [*shown, *lines, *not_done, "", end[answers.exit_code()]]:
         sys.stdout.write(line + "\n")
     return answers.exit_code()

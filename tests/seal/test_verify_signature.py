@@ -20,6 +20,7 @@ from shellcase.seal.composing import Additions
 from shellcase.seal.keys import make_key
 from shellcase.seal.layout import NAMESPACE
 from shellcase.seal.stamping import add_timestamp
+from tests.seal.authority import authority, stamp
 from tests.seal.bags import must
 from tests.seal.sealed import alone, ours, whole_case
 from tests.tools import need
@@ -170,24 +171,6 @@ def test_the_expected_key_may_come_as_fingerprint_or_file(tmp_path: Path) -> Non
 
 # -- time stamps ------------------------------------------------------------------------------------------------------
 
-_TSA = """
-[tsa]
-serial = {folder}/serial
-crypto_device = builtin
-signer_digest = sha256
-default_policy = 1.2.3.4.1
-digests = sha256
-ess_cert_id_chain = no
-"""
-
-
-def authority(folder: Path, name: str) -> tuple[Path, Path]:
-    """A root that stamps by itself: certificate and key."""
-    cert, key = folder / f"{name}.pem", folder / f"{name}.key"
-    use = ("-addext", "extendedKeyUsage=critical,timeStamping", "-subj", f"/CN={name}", "-days", "3650", "-nodes")
-    must("openssl", "req", "-x509", "-newkey", "rsa:2048", *use, "-keyout", key, "-out", cert)
-    return cert, key
-
 
 @pytest.fixture
 def stamped(tmp_path: Path) -> tuple[Path, Path]:
@@ -195,13 +178,8 @@ def stamped(tmp_path: Path) -> tuple[Path, Path]:
     need("openssl")
     root = whole_case(tmp_path / "case")
     seal_case(root, make_key(tmp_path / "key", "", b""), Additions(request=True), datetime.now(UTC))
-    cert, key = authority(tmp_path, "tsa")
-    (tmp_path / "tsa.cnf").write_text(_TSA.format(folder=tmp_path.as_posix()), "ascii")
-    (tmp_path / "serial").write_text("01\n", "ascii")
-    command = ("openssl", "ts", "-reply", "-config", tmp_path / "tsa.cnf", "-section", "tsa")
-    query = root / "seal/manifest.json.tsq"
-    must(*command, "-queryfile", query, "-signer", cert, "-inkey", key, "-out", tmp_path / "reply.tsr")
-    add_timestamp(root, tmp_path / "reply.tsr")
+    cert, reply = stamp(tmp_path, root / "seal/manifest.json.tsq")
+    add_timestamp(root, reply)
     return root, cert
 
 
