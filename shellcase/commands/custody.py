@@ -14,7 +14,17 @@ from shellcase.clean import plain
 from shellcase.errors import OK
 from shellcase.options import AsJson, CaseArg
 from shellcase.output import print_lines, write_new
-from shellcase.paper.custody import ACTIONS, NOT_RECORDED, Entry, Facts, Medium, Party, add_entry, read_custody
+from shellcase.paper.custody import (
+    ACTIONS,
+    NOT_RECORDED,
+    Entry,
+    Facts,
+    Medium,
+    Party,
+    add_entry,
+    check_entry,
+    read_custody,
+)
 from shellcase.paper.forms import CUSTODY_PAGE, custody_page
 
 app = typer.Typer(help="Who had the evidence when, where and why.", no_args_is_help=True)
@@ -72,6 +82,7 @@ def add_command(
         recorded_by=recorded_by,
         signature_ref=signature_ref,
     )
+    check_entry(Case.look(case_dir), facts)  # a refused entry leaves no trace, so that a seal still holds
     case = Case.open(case_dir)
     entry = add_entry(case, facts)
     typer.echo(f"{entry.id} recorded")
@@ -106,12 +117,13 @@ def _party(party: Party) -> str:
 @app.command("print")
 def print_command(case_dir: CaseArg, output: Output = None) -> int:
     """The record as a page to print, one sheet for each entry with room for signatures; a blank form without any."""
+    case = Case.look(case_dir)
+    page = custody_page(case, read_custody(case))
     if output is not None:
-        case = Case.look(case_dir)
-        write_new(output, custody_page(case, read_custody(case)))
+        write_new(output, page)
         return OK
     case = Case.open(case_dir)
-    path = case.write_bytes(CUSTODY_PAGE, custody_page(case, read_custody(case)))
+    path = case.write_bytes(CUSTODY_PAGE, page)
     case.audit("custody printed", path=f"data/{CUSTODY_PAGE}")
     typer.echo(plain(str(path), 1000))
     seal_is_old(case)

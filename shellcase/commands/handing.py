@@ -1,4 +1,4 @@
-"""Verbs that hand something out: extract, export, package, excerpt. The audit line comes before anything leaves."""
+"""Verbs that hand something out: extract, export, package, excerpt. The line in the log comes before it leaves."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from shellcase.case import Case
 from shellcase.clean import plain
 from shellcase.commands.sealing import PassphraseFile, asker
 from shellcase.errors import OK, UsageError
@@ -98,7 +99,7 @@ def package_command(
         work=given_reason("--include-work", work),
     )
     edition_for(request)
-    case = open_to_hand_out(case_dir)
+    case = Case.look(case_dir)
     signing = load_key(key, asker(passphrase_file)) if key else None
     with Display(quiet=quiet or as_json) as display:
         made = package(case, out, request, signing, datetime.now(UTC), display.progress)
@@ -123,6 +124,6 @@ def excerpt_command(
 ) -> int:
     """A few events with the proof that they belong to the sealed timeline; fields not named stay closed."""
     names = [f.strip() for f in fields.split(",") if f.strip()]
-    count = excerpt(open_to_hand_out(case_dir), where, names, out, given_reason("--include-secrets", secrets))
+    count = excerpt(Case.look(case_dir), where, names, out, given_reason("--include-secrets", secrets))
     typer.echo(f"{count} events → {plain(str(out))}", err=True)
     return OK

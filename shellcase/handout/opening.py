@@ -1,17 +1,28 @@
-"""Opening a case, or a package somebody was given, to hand something out; the audit line that comes before."""
+"""Opening a case, or a package somebody was given, to hand something out; the line in a log that comes before.
+
+A sealed case stays byte for byte what was sealed: its hand-outs are logged in `seal/handouts.jsonl`, a chain that
+begins at the manifest in force and that the next seal covers. A case without a seal has them in its audit log.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 
+from shellcase import __version__
 from shellcase.case import Case
+from shellcase.case.environment import command_line
+from shellcase.case.journal import AuditLine, Chain
+from shellcase.case.lock import locked
+from shellcase.clean import storable
 from shellcase.errors import IntegrityError, UsageError
 from shellcase.model import Item
-from shellcase.seal.layout import MANIFEST, SealManifest
+from shellcase.seal.layout import HANDOUTS, HANDOUTS_SEED, MANIFEST, SealManifest
 
 WITHHELD = "withheld.csv"
 
@@ -28,9 +39,8 @@ def read_manifest(root: Path) -> SealManifest | None:
 
 
 def open_to_hand_out(root: Path) -> Case:
-    """A case folder; or an unpacked package, which is only read, since a line in its log would break its seal."""
-    manifest = read_manifest(root)
-    return Case.look(root) if manifest is not None and manifest.kind == "package" else Case.open(root)
+    """A case folder; a sealed case and an unpacked package are only read, since a line in their log breaks the seal."""
+    return Case.open(root) if read_manifest(root) is None else Case.look(root)
 
 
 def is_package(case: Case) -> bool:
@@ -39,9 +49,25 @@ def is_package(case: Case) -> bool:
 
 
 def record(case: Case, op: str, **fields: str | int) -> None:
-    """The audit line of a hand-out, before anything leaves. A package keeps no log of its receiver's doings."""
-    if not is_package(case):
+    """The line about a hand-out, before anything leaves. A package keeps no log of its receiver's doings."""
+    if is_package(case):
+        return
+    if (case.root / MANIFEST).is_file():
+        _after_the_seal(case, op, fields)
+    else:
         case.audit(op, **fields)
+        case.flush()
+
+
+def _after_the_seal(case: Case, op: str, fields: dict[str, str | int]) -> None:
+    digest = sha256((case.root / MANIFEST).read_bytes()).hexdigest()
+    said = {k: storable(v) if isinstance(v, str) else v for k, v in fields.items()}
+    said |= {"command": command_line(), "version": __version__}
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    with locked(case.root):
+        chain = Chain(case.root / HANDOUTS, f"{HANDOUTS_SEED}{digest}")
+        number = chain.seq + 1
+        chain.append(AuditLine(number, chain.head, at, f"handout-{number:04d}", op, said), durable=True)
 
 
 def withheld_here(case: Case) -> set[str]:

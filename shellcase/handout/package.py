@@ -22,7 +22,7 @@ from shellcase.clean import storable
 from shellcase.errors import IntegrityError, UsageError
 from shellcase.handout.audience import LOG_GOES, Request, edition_for, report_files
 from shellcase.handout.content import kept
-from shellcase.handout.opening import new_file
+from shellcase.handout.opening import new_file, record
 from shellcase.handout.parent import Parent, audit_prefix, check_unchanged, sealed_parent
 from shellcase.handout.plan import Choice, kept_back
 from shellcase.handout.receiver import Redacted, facts, readme
@@ -65,8 +65,8 @@ def package(
     check_unchanged(parent, progress)
     making = _Making(case, parent, request, edition, report)
     making.check_space(target.parent)
-    case.audit("package", to=str(target), audience=request.audience, edition=edition, parent=parent.sha256,
-               secrets=request.secrets, work=request.work, withheld=len(making.withheld))  # fmt: skip
+    record(case, "package", to=str(target), audience=request.audience, edition=edition, parent=parent.sha256,
+           secrets=request.secrets, work=request.work, withheld=len(making.withheld))  # fmt: skip
     stage = Path(tempfile.mkdtemp(prefix=f"{target.name}.part-", dir=target.parent))
     try:
         made = making.write(stage / "bag", key, now)
@@ -77,7 +77,7 @@ def package(
         (stage / "zip").replace(target)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
-    case.audit("packaged", to=str(target), sha256=made.sha256, manifest=made.manifest_sha256)
+    record(case, "packaged", to=str(target), sha256=made.sha256, manifest=made.manifest_sha256)
     return made
 
 

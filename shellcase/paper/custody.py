@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct, field
 
 from shellcase.case import Case
-from shellcase.case.journal import Chain, Journal, encode_line
+from shellcase.case.journal import AuditLine, Chain, Journal, encode_line
 from shellcase.clean import storable
 from shellcase.errors import IntegrityError, UsageError
 
@@ -22,7 +22,8 @@ NOT_RECORDED = "not recorded"
 WHOLE_CASE = "CASE"
 """Stands for the case folder or its sealed package where an entry is about no single source or item."""
 ACTIONS = ("received", "opened", "copied", "transferred", "stored", "verified", "returned", "destroyed")
-_FILE = "custody.jsonl"
+_TODO = "restore custody.jsonl from a copy or the sealed package; do not edit it"
+_FILE, _AUDIT, _PACKAGE = "custody.jsonl", "audit.jsonl", "package.json"
 
 
 class Party(Struct, frozen=True, kw_only=True):
@@ -75,11 +76,15 @@ def chain_seed(case: Case) -> str:
 
 
 def read_custody(case: Case) -> tuple[Entry, ...]:
-    """Every entry in order. IntegrityError when a line was altered, taken away or put in."""
-    return tuple(_read(case))
+    """Every entry in order. IntegrityError when a line was altered, taken away or put in, the last one too."""
+    read = list(_read(case))
+    if _unlogged(case, [digest for _, digest in read]):
+        raise _not_logged(case, len(read))
+    return tuple(entry for entry, _ in read)
 
 
-def _read(case: Case) -> Iterator[Entry]:
+def _read(case: Case) -> Iterator[tuple[Entry, str]]:
+    """Entries with the SHA-256 of their lines, each following the one before it."""
     path = case.data / _FILE
     head = sha256(chain_seed(case).encode()).hexdigest()
     for number, line in enumerate(Journal(path).lines(), 1):
@@ -90,25 +95,70 @@ def _read(case: Case) -> Iterator[Entry]:
         if (entry.seq, entry.prev) != (number, head):
             raise _broken(f"line {number} does not follow the line before it", case)
         head = sha256(line).hexdigest()
-        yield entry
+        yield entry, head
 
 
-def _broken(what: str, case: Case) -> IntegrityError:
-    todo = "restore custody.jsonl from a copy or the sealed package; do not edit it"
+def _unlogged(case: Case, lines: list[str]) -> bool:
+    """Compare with the audit log, which has the SHA-256 of each line; whether only the last is not in it (yet).
+
+    A package holds the record, but not always the log: there the seal speaks for the record.
+    """
+    if (case.data / _PACKAGE).is_file():
+        return False
+    logged = list(_logged(case))
+    for number, (is_, said) in enumerate(zip(lines, logged, strict=False), 1):
+        if is_ != said:
+            raise _broken(f"line {number} is not the one that the audit log names", case)
+    if not len(logged) <= len(lines) <= len(logged) + 1:
+        raise _broken(f"the audit log names {len(logged)} entries, {len(lines)} are there", case)
+    return len(lines) > len(logged)
+
+
+def _logged(case: Case) -> Iterator[str]:
+    """The SHA-256 of every line, as the audit log has them."""
+    for line in Journal(case.data / _AUDIT).read(AuditLine, torn=True):
+        if line.op == "custody":
+            yield str(line.args.get("line_sha256", ""))
+
+
+def _not_logged(case: Case, number: int) -> IntegrityError:
+    return _broken(
+        f"line {number} is not in the audit log",
+        case,
+        "if the program was stopped while it recorded this entry, add the very same entry again; else restore the file",
+    )
+
+
+def _broken(what: str, case: Case, todo: str = _TODO) -> IntegrityError:
     return IntegrityError(f"the custody record is broken: {what}", str(case.data / _FILE), todo)
 
 
 def add_entry(case: Case, facts: Facts) -> Entry:
     """Append one entry. UsageError for facts that cannot be, IntegrityError for a record that is broken already."""
-    checked = _checked(case, facts)
-    read_custody(case)
-    chain = Chain(case.data / _FILE, chain_seed(case))
-    said = {name: getattr(checked, name) for name in Facts.__struct_fields__}
-    entry = Entry(**said, id=f"CUS-{chain.seq + 1:03d}", seq=chain.seq + 1, prev=chain.head)
-    chain.append(entry, durable=True)
+    checked, read = _checked(case, facts), list(_read(case))
+    if _unlogged(case, [digest for _, digest in read]):  # it was stopped between the line and its mark in the log
+        if not _says(entry := read[-1][0], checked):
+            raise _not_logged(case, len(read))
+    else:
+        said = {name: getattr(checked, name) for name in Facts.__struct_fields__}
+        chain = Chain(case.data / _FILE, chain_seed(case))
+        entry = Entry(**said, id=f"CUS-{chain.seq + 1:03d}", seq=chain.seq + 1, prev=chain.head)
+        chain.append(entry, durable=True)
     digest = sha256(encode_line(entry)).hexdigest()
     case.audit("custody", id=entry.id, action=entry.action, of=entry.item_or_source, line_sha256=digest)
+    case.flush()
     return entry
+
+
+def check_entry(case: Case, facts: Facts) -> None:
+    """What `add_entry` would refuse, found without writing anything."""
+    checked, read = _checked(case, facts), list(_read(case))
+    if _unlogged(case, [digest for _, digest in read]) and not _says(read[-1][0], checked):
+        raise _not_logged(case, len(read))
+
+
+def _says(entry: Entry, facts: Facts) -> bool:
+    return all(getattr(entry, name) == getattr(facts, name) for name in Facts.__struct_fields__)
 
 
 # -- what is refused --------------------------------------------------------------------------------------------------

@@ -18,7 +18,17 @@ from shellcase.seal import auditlog
 from shellcase.seal.composing import Additions, Contents, previous
 from shellcase.seal.inventory import AUDIT, PART, past_seals
 from shellcase.seal.keys import SigningKey
-from shellcase.seal.layout import BAG_FILES, SCHEMA, SEAL, AuditHead, FileEntry, MerkleRoot, SealManifest, WorkFiles
+from shellcase.seal.layout import (
+    BAG_FILES,
+    HANDOUTS,
+    SCHEMA,
+    SEAL,
+    AuditHead,
+    FileEntry,
+    MerkleRoot,
+    SealManifest,
+    WorkFiles,
+)
 from shellcase.seal.merkle import seal_leaves
 from shellcase.seal.sealing import clear_remains, finish, outside, read_contents
 
@@ -161,6 +171,7 @@ def _worth_it(root: Path, former: _Former, contents: Contents, key: SigningKey |
     in_force = former.folder == root / SEAL and all((root / name).is_file() for name in BAG_FILES)
     same = former.files == {e.path: e.sha256 for e in contents.entries} and former.folders == {*contents.folders}
     same = same and former.manifest.schema == SCHEMA
+    handed_out = (former.folder / HANDOUTS.rpartition("/")[2]).is_file()
     newly_signed = key is not None and former.manifest.signer is None
     newly_certified = additions.cms is not None and not (former.folder / "manifest.json.p7s").is_file()
-    return not (in_force and same) or newly_signed or newly_certified
+    return not (in_force and same) or handed_out or newly_signed or newly_certified

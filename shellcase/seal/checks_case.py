@@ -13,6 +13,7 @@ from Crypto.Cipher import ARC4
 
 from shellcase.case.journal import AuditLine
 from shellcase.records import Item
+from shellcase.seal import checks_logs
 from shellcase.seal.checks_base import UNREADABLE, Check, Opened, Problem, Tally
 from shellcase.seal.layout import MANIFEST
 
@@ -32,20 +33,27 @@ def audit(seal: Opened) -> Check:
         return tally.skipped("there is no manifest to compare with")
     named = seal.manifest.audit
     if seal.manifest.kind == "package" and AUDIT not in seal.entries and AUDIT not in seal.bag.files:
+        checks_logs.custody(tally, seal, None)
         return tally.skipped(f"the log stays with the case; its sealed line is {named.seq}, SHA-256 {named.head}")
     start = hashlib.sha256(f"case-audit-v1\n{seal.manifest.case_number}".encode("utf-8", "replace")).hexdigest()
+    entries: list[str] = []
     try:
-        count, head, sealed_head = _walk_chain(seal, tally, start, named.seq)
+        count, head, sealed_head = _walk_chain(seal, tally, start, named.seq, entries)
     except OSError as error:
         tally.problem("the audit log is missing or cannot be read", AUDIT, f"{named.seq} lines", error.strerror)
         return tally.done("nothing to walk")
     if (count, head) != (named.seq, named.head):
         _judge_head(tally, count, sealed_head, (named.seq, named.head), head)
-    return tally.done(f"{count} lines")
+    checks_logs.custody(tally, seal, entries)
+    checks_logs.handed_out(tally, seal)
+    return tally.done(f"{count} lines, {len(entries)} custody entries")
 
 
-def _walk_chain(seal: Opened, tally: Tally, head: str, sealed: int) -> tuple[int, str, str]:
-    """Number of lines, SHA-256 of the last, and of the line that bears the sealed number."""
+def _walk_chain(seal: Opened, tally: Tally, head: str, sealed: int, custody: list[str]) -> tuple[int, str, str]:
+    """Number of lines, SHA-256 of the last, and of the line that bears the sealed number.
+
+    `custody` takes up the SHA-256 of each custody entry that a line names.
+    """
     count, at_seal = 0, head if sealed == 0 else ""
     for line in seal.bag.lines(AUDIT):
         count += 1
@@ -61,6 +69,8 @@ def _walk_chain(seal: Opened, tally: Tally, head: str, sealed: int) -> tuple[int
                 tally.problem("a line is missing, doubled or out of order", where, f"seq {count}", f"seq {read.seq}")
             if read.prev != head:
                 tally.problem("the line before this one is not the one that was written", where, read.prev, head)
+            if read.op == "custody":
+                custody.append(str(read.args.get("line_sha256", "")))
         head = hashlib.sha256(raw).hexdigest()
         at_seal = head if count == sealed else at_seal
     return count, head, at_seal

@@ -13,7 +13,8 @@ No file of the bag is left to BagIt's unsigned lists. Each is one of these:
   `page_sha256` with the manifest's SHA-256 in its two places (see `blank`);
 - following from the above, byte for byte: `bagit.txt`, `manifest-sha256.txt`, `tagmanifest-sha256.txt`;
 - `seal/leaves.bin`, whose SHA-256 is in `merkle`;
-- put there later: a time-stamp request or reply over this manifest, and nothing else.
+- put there later: a time-stamp request or reply over this manifest; in a case also `seal/handouts.jsonl`, the log of
+  what was handed out since, whose first line is chained to this manifest; and nothing else.
 """
 
 from __future__ import annotations
@@ -31,6 +32,12 @@ REQUEST, STAMP = f"{SEAL}/manifest.json.tsq", f"{SEAL}/manifest.json.tsr"
 WORK, LEAVES = f"{SEAL}/work.json", f"{SEAL}/leaves.bin"
 TEXT, SCRIPT, ALLOWED = f"{SEAL}/SEAL.txt", f"{SEAL}/verify.py", f"{SEAL}/signers/allowed_signers"
 CERTIFICATE, PARENT = f"{SEAL}/signers/certificate.pem", f"{SEAL}/parent/manifest.json"
+HANDOUTS, HANDOUTS_SEED = f"{SEAL}/handouts.jsonl", "case-handouts-v1\n"
+"""The log of hand-outs from a sealed case; its first `prev` is the SHA-256 of the seed and the manifest's SHA-256."""
+
+HANDOVERS = ("excerpt", "extract", "package", "packaged", "tar", "tree")
+"""The only steps that are logged there."""
+
 BAG_INFO, PAYLOAD, TAGS = "bag-info.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt"
 BAG_FILES = ("bagit.txt", BAG_INFO, PAYLOAD, TAGS)
 SCHEMA = "shellcase.seal/2"

@@ -1837,6 +1837,8 @@ def allowed_parts(text: str) -> tuple[str, dict[str, str], str, str]:
     key = allowed_key(rest)
     if key is None:
         match = re.match(r'((?:\\"|"(?:\\"|[^"])*"|[^ \t"])+)[ \t]*', rest)
+        if rest[match.end() if match else 0 :].startswith('"'):
+            raise Bad("a quotation mark has no partner")
         options = allowed_options(match.group(1) if match else "")
         key = allowed_key(rest[match.end() :] if match else "")
     if key is None:

@@ -13,7 +13,7 @@ from tests.seal.bags import NOW, PLAIN
 
 @pytest.fixture(scope="session")
 def sealed_ex01(ex01: Case, tmp_path_factory: pytest.TempPathFactory) -> Case:
-    """A sealed copy, whose audit log grows with every hand-out."""
+    """A sealed copy, whose log of hand-outs grows with every hand-out."""
     root = tmp_path_factory.mktemp("sealed") / "case"
     shutil.copytree(ex01.root, root)
     seal_case(root, None, PLAIN, NOW)

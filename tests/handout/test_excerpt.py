@@ -66,7 +66,7 @@ def test_events_lead_to_the_sealed_root(sealed_ex01: Case, tmp_path: Path) -> No
     event = document["events"][0]
     event["fields"]["src_ip"]["value"] = "192.0.2.1"
     assert root_over(event, merkle["leaves"]) != merkle["root"]
-    assert b'"op":"excerpt"' in (sealed_ex01.data / "audit.jsonl").read_bytes()
+    assert b'"op":"excerpt"' in (sealed_ex01.root / "seal/handouts.jsonl").read_bytes()
 
 
 def test_by_default_no_text_of_a_record_is_opened(sealed_ex01: Case, tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_events_of_secret_artefacts_need_a_reason(sealed_ex01: Case, tmp_path: P
         excerpt(sealed_ex01, where, ("ts",), tmp_path / "e.json", "")
     assert not (tmp_path / "e.json").exists()
     assert excerpt(sealed_ex01, where, ("ts",), tmp_path / "e.json", "order of 1 May") > 0
-    assert b'"secrets":"order of 1 May"' in (sealed_ex01.data / "audit.jsonl").read_bytes()
+    assert b'"secrets":"order of 1 May"' in (sealed_ex01.root / "seal/handouts.jsonl").read_bytes()
 
 
 def test_what_cannot_be_done_is_said(sealed_ex01: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -59,14 +60,23 @@ def test_what_cannot_be_is_refused(case: Case, facts: Facts, says: str) -> None:
     assert not (case.data / "custody.jsonl").exists()
 
 
-@pytest.mark.parametrize("change", ["edit", "drop first", "swap"])
+@pytest.mark.parametrize(
+    "change", ["edit", "drop first", "swap", "edit last", "drop last", "add one", "cut off", "all"]
+)
 def test_an_altered_record_is_named_and_not_added_to(case: Case, change: str) -> None:
     """An edited, removed or moved line breaks the chain."""
     for name in ("A", "B", "C"):
         add_entry(case, Facts(item_or_source="SRC-01", action="transferred", to=Party(name=name)))
     path = case.data / "custody.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
+    more = lines[2].replace(b"CUS-003", b"CUS-004").replace(b'"seq":3', b'"seq":4')
+    more = more.replace(json.loads(lines[2])["prev"].encode(), hashlib.sha256(lines[2][:-1]).hexdigest().encode())
     altered = {
+        "edit last": [*lines[:2], lines[2].replace(b'"C"', b'"X"')],
+        "drop last": lines[:2],
+        "add one": [*lines, more],
+        "cut off": [*lines[:2], lines[2][:-1]],
+        "all": [],
         "edit": [lines[0], lines[1].replace(b'"B"', b'"X"'), lines[2]],
         "drop first": lines[1:],
         "swap": [lines[1], lines[0], lines[2]],
@@ -77,6 +87,23 @@ def test_an_altered_record_is_named_and_not_added_to(case: Case, change: str) ->
     with pytest.raises(IntegrityError):
         add_entry(case, Facts(item_or_source="SRC-01", action="stored"))
     assert path.read_bytes() == b"".join(altered)
+
+
+def test_stopped_between_an_entry_and_its_mark_in_the_log(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The very same entry, given again, completes it; another one is refused, and so is reading until then."""
+    said = Facts(item_or_source="SRC-01", action="received")
+    add_entry(case, said)
+    with monkeypatch.context() as patched:
+        patched.setattr(Case, "audit", lambda *_args, **_fields: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            add_entry(case, Facts(item_or_source="SRC-01", action="stored"))
+    with pytest.raises(IntegrityError, match="not in the audit log") as caught:
+        read_custody(case)
+    assert "the very same entry again" in caught.value.todo
+    with pytest.raises(IntegrityError):
+        add_entry(case, said)
+    assert add_entry(case, Facts(item_or_source="SRC-01", action="stored")).id == "CUS-002"
+    assert [e.action for e in read_custody(case)] == ["received", "stored"]
 
 
 def test_entries_come_back_as_they_were_said(case: Case) -> None:
