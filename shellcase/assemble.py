@@ -12,6 +12,7 @@ from shellcase import __version__, wording
 from shellcase.answers import answers
 from shellcase.case import Case
 from shellcase.cited import ROWS_PER_FINDING, cited_events, iso_of, local_of, shortest
+from shellcase.coverage.record import CoverageAccount
 from shellcase.deleted import deleted_files
 from shellcase.detect import RuleRun
 from shellcase.errors import IntegrityError, UsageError
@@ -109,6 +110,7 @@ def assemble(case: Case) -> Result:
         answers=asked,
         coverage=coverage,
         logs=logs,
+        account=_account(case),
         cited=_cited(found.findings, items),
         custody=custody,
         crosschecks=tuple(msgspec.structs.replace(c, items=()) for c in read_comparisons(case)),
@@ -210,6 +212,12 @@ def _row(event: dict[str, Any], zone: Zone | None) -> EvidenceRow:
 
 
 # -- coverage and citations -------------------------------------------------------------------------------------------
+
+
+def _account(case: Case) -> CoverageAccount:
+    """Of gaps and clocks; nothing for a case of a version that did not write it."""
+    path = case.evidence / "coverage.json"
+    return msgspec.json.decode(path.read_bytes(), type=CoverageAccount) if path.exists() else CoverageAccount()
 
 
 def _coverage(entries: Iterable[Entry]) -> tuple[Coverage, ...]:

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from shellcase.case import CaseMeta
+from shellcase.coverage.record import CoverageAccount
 from shellcase.link import Chain
 from shellcase.model import Claim, Finding, HostFacts, Missing
 from shellcase.paper.crosscheck import Comparison
@@ -211,6 +212,7 @@ class Result(Struct, frozen=True, kw_only=True):
     answers: tuple[Answer, ...]
     coverage: tuple[Coverage, ...]
     logs: tuple[LogCover, ...]
+    account: CoverageAccount = CoverageAccount()
     cited: tuple[CitedItem, ...]
     custody: tuple[CustodyEntry, ...] = ()
     crosschecks: tuple[Comparison, ...] = ()

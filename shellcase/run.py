@@ -21,6 +21,7 @@ from collector.queue import Preflight
 from collector.records import SourceRecord
 from shellcase.case import Case, CaseMeta
 from shellcase.computers import computers_of
+from shellcase.coverage.account import account
 from shellcase.detect import Detection, to_json
 from shellcase.detect import detect as find
 from shellcase.errors import LOSS, OK, UsageError, worst
@@ -150,7 +151,9 @@ def detect(run: Run) -> int:
     """Timeline → findings."""
     case = run.case
     run.progress("detect", 0, 1)
+    sources = {r.source: r.host for r in read_sources(case)}
     with closing(Timeline.connect(case.timeline_to_read())) as timeline:
+        case.write_json("evidence/coverage.json", account(timeline, sources))
         found = find(
             timeline,
             load_rules(RULES),
@@ -248,7 +251,7 @@ def ledger_alarms(case: Case) -> list[str]:
 
 def _write_digest(case: Case) -> None:
     """The analysis digest: one value over every deterministic output, for another laboratory to compare."""
-    names = ["collected.jsonl", "not_collected.jsonl", "ledger.json"]
+    names = ["collected.jsonl", "not_collected.jsonl", "ledger.json", "coverage.json"]
     paths = [case.evidence / n for n in names] + sorted(case.timeline_folder().rglob("*.parquet"))
     paths.append(case.work / "findings.json")
     rows = {

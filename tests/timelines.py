@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 
 import pyarrow as pa
@@ -39,13 +40,13 @@ def event(row: ExampleRow, n: int) -> Event:
 
 
 def batches_of(rows: Iterable[ExampleRow], source: str = "SRC-01") -> list[pa.RecordBatch]:
-    """One batch per row, as a worker would write it."""
+    """One batch per artefact or stretch of it, as a worker would write it."""
     ids: dict[str, str] = {}
     batches = []
-    for n, row in enumerate(rows):
-        artifact = ids.setdefault(row.path, f"{len(ids):016x}")
-        who = Ids(parser="test.rows", source_id=source, host="EX01", artifact_id=artifact, path=row.path)
-        batches.append(rows_to_batch([event(row, n)], who))
+    for path, some in groupby(enumerate(rows), key=lambda pair: pair[1].path):
+        artifact = ids.setdefault(path, f"{len(ids):016x}")
+        who = Ids(parser="test.rows", source_id=source, host="EX01", artifact_id=artifact, path=path)
+        batches.append(rows_to_batch([event(row, n) for n, row in some], who))
     return batches
 
 
