@@ -58,9 +58,17 @@ def survey(root: Path) -> dict[str, Found]:
             found[path] = Found(path, status.st_size, status.st_mtime_ns)
         if (other := folded.setdefault(path.casefold(), path)) != path:
             wrong.append(f"{plain(path, 200)}: differs only by upper and lower case from {plain(other, 200)}")
-    if wrong:
+    if wrong := wrong + _marked(root, found):
         raise _refusal(root, wrong)
     return found
+
+
+def _marked(root: Path, found: Mapping[str, Found]) -> list[str]:
+    """Files marked executable, unless all are: then the file system keeps no such marks (see checks_bag)."""
+    if os.name != "posix":
+        return []
+    marked = [path for path in found if (root / path).lstat().st_mode & 0o7111]
+    return [] if len(marked) == len(found) else [f"{plain(p, 200)}: marked executable (chmod a-x)" for p in marked]
 
 
 def _refusal(root: Path, wrong: list[str]) -> UsageError:

@@ -218,7 +218,12 @@ def _at(name: str) -> Callable[[Path], None]:
     return put
 
 
+def _executable(root: Path) -> None:
+    (root / "data/work/findings.json").chmod(0o755)
+
+
 REFUSED = {
+    "executable": (_executable, "data/work/findings.json: marked executable"),
     "link": (_link, "data/evidence/link: a link"),
     "linked folder": (_linked_folder, "data/reports/R2: a link"),
     "pipe": (_pipe, "data/work/pipe: neither file nor folder"),

@@ -205,6 +205,35 @@ def test_what_is_no_seal_ends_with_4_and_what_is_no_folder_with_2(verify: Call, 
     assert verify(root, "--key", "nonsense")[0] == 2
 
 
+def test_a_case_without_a_seal_is_told_to_be_sealed(verify: Call, root: Path) -> None:
+    """Somebody who forgot it, and somebody who looks at a case whose seal was taken away, read the same."""
+    for name in ("seal", "seal-0001"):
+        shutil.rmtree(root / name)
+    code, out, _ = verify(root)
+    assert code == 4
+    assert "run `shellcase seal CASE`" in out
+    assert "never sealed, or its seal was removed" in alone(root).words
+
+
+def test_an_excerpt_is_known_by_its_first_byte(verify: Call, tmp_path: Path) -> None:
+    """The verb does not answer that it is no ZIP; the shipped verifier does the same without --excerpt."""
+    (tmp_path / "excerpt.json").write_text('{"schema": "shellcase.excerpt/1"}', "ascii")
+    code, out, _ = verify(tmp_path / "excerpt.json")
+    assert code == 4
+    assert "no excerpt that can be read" in out
+    command = [sys.executable, "-I", str(STANDALONE), str(tmp_path / "excerpt.json")]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    assert done.returncode == 4
+    assert b"no excerpt that can be read" in done.stdout
+
+
+def test_the_number_that_was_mailed_is_compared(verify: Call, root: Path) -> None:
+    assert verify(root, "--manifest", "0" * 64)[0] == 3
+    code, _, err = verify(root, "--manifest", "SHA256:abc")
+    assert code == 2
+    assert "a key's fingerprint goes to --key" in err
+
+
 def test_the_wrong_key_ends_with_3(verify: Call, root: Path) -> None:
     code, out, _ = verify(root, "--key", "SHA256:AAAA")
     assert code == 3
