@@ -18,6 +18,7 @@ from fixtures.disk.built import Built
 from shellcase.errors import EvidenceError, UsageError
 from tests.collector import bitlocker
 from tests.collector.bitlocker import PROTECTOR, RECOVERY, Places
+from tests.collector.bitlocker_ciphers import METHODS
 from tests.tools import need
 
 WRONG = "-".join(["000011"] * 8)
@@ -90,6 +91,75 @@ def test_a_keychain_opens(line: str, locked: Path, plain: tuple[bytes, Places], 
     image = open_source(locked, Keys(keychain=tmp_path / "keys.csv"))
     assert _same(image.volumes[0].reader.read_at, plain)
     image.close()
+
+
+@pytest.fixture(scope="module")
+def small(shared_dir: Path) -> tuple[bytes, Places]:
+    """A volume of 2 MiB: the diffuser is slow in plain Python."""
+    path = shared_dir / "corpora" / "colinfinck-ntfs" / "testdata" / "testfs1"
+    with path.open("rb") as fh:
+        data = fh.read()
+        fs = Ntfs(StreamMedia(fh, len(data)), "test")
+        return data, bitlocker.places(fs.bitmap(), fs.cluster)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("method", [m for m in METHODS if m != bitlocker.USUAL])
+def test_every_method_is_decrypted(method: str, small: tuple[bytes, Places], tmp_path: Path) -> None:
+    """With the Elephant diffuser as Vista and 7 have it, CBC without, XTS: byte for byte, and cryptsetup knows it."""
+    need("cryptsetup")
+    path = tmp_path / "locked.raw"
+    path.write_bytes(bitlocker.encrypt(*small, method=method))
+    image = open_source(path, Keys(recovery=(RECOVERY,)))
+    assert _same(image.volumes[0].reader.read_at, small)
+    image.close()
+    shown = subprocess.run(["cryptsetup", "bitlkDump", str(path)], check=True, capture_output=True, text=True).stdout
+    assert ("elephant" in shown) == ("diffuser" in method)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("password", [bitlocker.PASSWORD, "Grüße, 7 Köche!"])
+def test_a_password_opens(password: str, small: tuple[bytes, Places], tmp_path: Path) -> None:
+    """Also one that is not ASCII; cryptsetup takes the same one where it is."""
+    need("cryptsetup")
+    path = tmp_path / "locked.raw"
+    path.write_bytes(bitlocker.encrypt(*small, password=password))
+    line = f'bitlocker,passphrase,{{{bitlocker.WITH_PASSWORD}}},"{password}"\n'
+    (tmp_path / "keys.csv").write_text(line, encoding="utf-8")
+    image = open_source(path, Keys(keychain=tmp_path / "keys.csv"))
+    assert image.volumes[0].why == "BitLocker, opened with a password"
+    assert _same(image.volumes[0].reader.read_at, small)
+    image.close()
+    if password.isascii():
+        command = ["cryptsetup", "bitlkOpen", "--test-passphrase", "--key-file", "-", str(path)]
+        assert subprocess.run(command, input=password.encode(), check=False).returncode == 0
+
+
+@pytest.mark.real
+def test_a_startup_key_file_opens(locked: Path, plain: tuple[bytes, Places], tmp_path: Path) -> None:
+    """Named in the keychain, beside it; cryptsetup takes the same file."""
+    need("cryptsetup")
+    name = f"{str(bitlocker.WITH_FILE).upper()}.BEK"
+    (tmp_path / name).write_bytes(bitlocker.startup_key())
+    (tmp_path / "keys.csv").write_text(f"bitlocker,file,,{name}\n")
+    image = open_source(locked, Keys(keychain=tmp_path / "keys.csv"))
+    assert image.volumes[0].why == "BitLocker, opened with a startup key file"
+    assert _same(image.volumes[0].reader.read_at, plain)
+    image.close()
+    command = ["cryptsetup", "bitlkOpen", "--test-passphrase", "--key-file", str(tmp_path / name), str(locked)]
+    assert subprocess.run(command, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("content", [b"", b"no key", None])
+def test_a_startup_key_file_that_is_none_leaves_the_volume_closed(
+    content: bytes | None, locked: Path, tmp_path: Path
+) -> None:
+    """Empty, something else, or not there: exit code 4 with the protectors."""
+    if content is not None:
+        (tmp_path / "k.BEK").write_bytes(content)
+    (tmp_path / "keys.csv").write_text("bitlocker,file,,k.BEK\n")
+    with pytest.raises(EvidenceError, match=r"startup key \{"):
+        open_source(locked, Keys(keychain=tmp_path / "keys.csv"))
 
 
 def test_a_suspended_volume_opens_by_itself(plain: tuple[bytes, Places], tmp_path: Path) -> None:
