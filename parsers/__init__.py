@@ -12,6 +12,8 @@ from importlib import import_module
 from shellcase.model import Parser
 
 MODULES: tuple[str, ...] = (
+    "parsers.database.srum",
+    "parsers.database.ual",
     "parsers.eventlog.evtx",
     "parsers.exchange.eomt",
     "parsers.exchange.httpproxy",

@@ -7,7 +7,7 @@ import lzma
 from collections.abc import Callable
 
 from fixtures.formats.evtx import Record, write_evtx
-from tests.parsers import samples_exchange
+from tests.parsers import samples_database, samples_exchange
 from tests.parsers.stub import corpora
 
 IIS_FIELDS = (
@@ -86,6 +86,7 @@ def compiled() -> bytes:
 
 
 SAMPLES: dict[str, tuple[tuple[str, Callable[[], bytes]], ...]] = {
+    **samples_database.SAMPLES,
     **samples_exchange.SAMPLES,
     "windows.evtx": (("C:\\Windows\\System32\\winevt\\Logs\\Security.evtx", evtx),),
     "exchange.httpproxy": (("C:\\Logging\\HttpProxy\\Ecp\\HttpProxy_2021030306-1.LOG", httpproxy),),
