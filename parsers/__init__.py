@@ -22,6 +22,7 @@ MODULES: tuple[str, ...] = (
     "parsers.exchange.oabgenerator",
     "parsers.exchange.setup_log",
     "parsers.exchange.textlog",
+    "parsers.iis.config",
     "parsers.iis.httperr",
     "parsers.iis.native",
     "parsers.iis.ncsa",

@@ -115,7 +115,42 @@ MSERT = text(
     ]
 )
 
+HOST_CONFIG = text(
+    [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        "<!-- not <this/> -->",
+        "<configuration>",
+        "  <system.applicationHost>",
+        '    <sites><site name="Default Web Site" id="1">',
+        '      <application path="/owa" applicationPool="MSExchangeOWAAppPool">',
+        '        <virtualDirectory path="/" physicalPath="C:\\ProgramData\\COM1\\&#x59;a" />',
+        "      </application>",
+        "    </site></sites>",
+        "    <applicationPools><add name='p'>",
+        '      <processModel userName="u"  password="s3cret" /></add></applicationPools>',
+        "  </system.applicationHost>",
+        '  <location path="Default Web Site/owa"><system.webServer><modules>',
+        '    <add name="m" image="C:\\Windows\\Temp\\m.dll" />',
+        "    <clear />",
+        "  </modules></system.webServer></location>",
+        "  <note>a &amp; b</note>",
+        "</configuration>",
+    ]
+)
+AGENTS = text(
+    [
+        "<configuration><mexRuntime><agentList>",
+        '  <agent name="Helper" baseType="b" classFactory="H.F" assemblyPath="C:\\h.dll" enabled="true" />',
+        "</agentList></mexRuntime></configuration>",
+    ]
+)
+
 SAMPLES: dict[str, Makes] = {
+    "iis.config": (
+        ("C:\\Windows\\System32\\inetsrv\\config\\applicationHost.config", HOST_CONFIG),
+        ("C:\\inetpub\\history\\CFGHISTORY_0000000007\\applicationHost.config", wide(HOST_CONFIG)),
+        (_ROLES + "Agents\\agents.config", AGENTS),
+    ),
     "exchange.setup": (("C:\\ExchangeSetupLogs\\ExchangeSetup.log", SETUP),),
     "exchange.eomt": (
         ("C:\\Windows\\Temp\\msert\\EOMT.log", EOMT),
