@@ -7,7 +7,7 @@ Lines longer than a block are cut; the pieces are lines of their own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
@@ -60,6 +60,11 @@ class Block:
     def __len__(self) -> int:
         return len(self.starts)
 
+    @property
+    def ends_of_line(self) -> int:
+        """How many line ends it holds: a piece of a line that is too long has none."""
+        return self.raw.count(b"\n")
+
     def offsets(self) -> tuple[Ints, Ints]:
         """Offset and length of every line in the artefact."""
         return self.places or (self.starts + self.offset, self.ends - self.starts)
@@ -101,15 +106,17 @@ def blocks(job: Job, size: int = BLOCK) -> Iterator[Block]:
 
 
 def _byte_blocks(stream: BinaryIO, start: int, length: int | None, size: int) -> Iterator[Block]:
+    """Whole lines; the pieces of a line that is too long are cut from where it begins, each a block of its own."""
     end = None if length is None else start + length
     rest, at = b"", start
     while True:
         want = size if end is None else min(size, end - at - len(rest))
         fresh = stream.read(want) if want > 0 else b""
         raw = rest + fresh
+        while len(raw) > size and raw.find(b"\n", 0, size + 1) < 0:
+            yield as_block(at, raw[:size])
+            raw, at = raw[size:], at + size
         cut = raw.rfind(b"\n") + 1 if fresh else len(raw)
-        if not cut and len(raw) >= size:
-            cut = len(raw)
         if cut:
             yield as_block(at, raw[:cut])
         rest, at = raw[cut:], at + cut
@@ -173,10 +180,11 @@ def _utf16_block(offset: int, raw: bytes, codec: str, newline: bytes) -> Block:
     bounds, places, parts, at, out = [], [], [], 0, 0
     while at < len(raw):
         end = _first_newline(raw, newline, at)
-        text = raw[at:end].decode(codec, "backslashreplace").strip("\r\0").replace("\n", " ")
-        line = text.encode("utf-8", "backslashreplace")
+        text = raw[at:end].decode(codec, "backslashreplace")
+        before, behind = (2 * (len(text) - len(part)) for part in (text.lstrip("\r\0"), text.rstrip("\r\0")))
+        line = text.strip("\r\0").replace("\n", " ").encode("utf-8", "backslashreplace")
         bounds.append((out, out + len(line)))
-        places.append((offset + at, end - at))
+        places.append((offset + at + before, max(0, end - at - before - behind)) if line else (offset + at, 0))
         parts.append(line + b"\n")
         out, at = out + len(line) + 1, end + 2
     low, high = np.array(bounds, np.int64).T
@@ -193,23 +201,30 @@ def _first_newline(raw: bytes, newline: bytes, start: int) -> int:
 
 def split(source: Source) -> tuple[Span, ...]:
     """Cut a big file at line ends into parts of equal size; by the bytes alone. UTF-16 files stay whole."""
-    if source.size <= SPAN:
-        return (Span(0, source.size),)
+    return tuple(cuts(source, line_start))
+
+
+def cuts(source: Source, cut: Callable[[BinaryIO, int, int], int]) -> Iterator[Span]:
+    """Parts of about the same size. `cut` gives the first good place behind another one: stream, that place, size."""
+    size, start = source.size, 0
+    step = max(SPAN, -(-size // MOST_SPANS))
     with source.open() as stream:
         if stream.read(2) in UTF16_MARKS:
-            return (Span(0, source.size),)
-        return tuple(_cuts(stream, source.size))
+            step = size
+        while start < size:
+            end = cut(stream, start + step, size)
+            yield Span(start, end - start)
+            start = end
+    if not size:
+        yield Span(0, 0)
 
 
-def _cuts(stream: BinaryIO, size: int) -> Iterator[Span]:
-    step = max(SPAN, -(-size // MOST_SPANS))
-    start = 0
-    while start < size:
-        stream.seek(min(start + step, size))
-        stream.readline(BLOCK)
-        end = min(stream.tell(), size)
-        yield Span(start, end - start)
-        start = end
+def line_start(stream: BinaryIO, at: int, size: int) -> int:
+    """Where the first line begins that does so behind a place; the end of the file when there is none."""
+    stream.seek(min(at, size))
+    while (piece := stream.readline(BLOCK)) and not piece.endswith(b"\n"):
+        pass
+    return min(stream.tell(), size)
 
 
 def lines_before(job: Job) -> int:
@@ -221,19 +236,3 @@ def lines_before(job: Job) -> int:
             count += raw.count(b"\n")
             left -= len(raw)
     return count
-
-
-def last_header(job: Job, name: bytes = b"#Fields:") -> bytes:
-    """The header line in force where a span begins, read backwards from there; empty when there is none."""
-    at = job.span.offset if job.span else 0
-    tail = b""
-    with job.source.open() as stream:
-        while at > 0:
-            low = max(0, at - BLOCK)
-            stream.seek(low)
-            raw = stream.read(at - low) + tail
-            found = raw.rfind(b"\n" + name) + 1
-            if found or (low == 0 and raw.removeprefix(UTF8_MARK).startswith(name)):
-                return raw[found:].removeprefix(UTF8_MARK).split(b"\n", 1)[0].rstrip(b"\r\0")
-            at, tail = low, raw[:65536]
-    return b""

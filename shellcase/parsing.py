@@ -21,10 +21,10 @@ import pyarrow.parquet as pq
 from parsers import load
 from shellcase import shards
 from shellcase.case import Case
-from shellcase.copies import linking
 from shellcase.errors import IntegrityError
 from shellcase.ledger import Entry
 from shellcase.model import HostFacts, Issue, Ledger, Span
+from shellcase.placing import place
 from shellcase.planning import Scope, claims, folder_of, plan, scope_of
 from shellcase.pool import Broken, Pool
 from shellcase.schema import TIMELINE
@@ -62,11 +62,11 @@ def parse(
         for task, answer in _answers(pool, [t for t in broken if len(t.items) == 1]):
             if answer:
                 _write_lost(task, answer)
-    again: dict[str, list[str]] = {}
+    again: dict[str, list[Task]] = {}
     for one in broken:
-        again.setdefault(one.shard.rpartition("-")[0], []).append(one.shard)
-    whole = [shard for t in tasks for shard in again.get(t.shard, [t.shard])]
-    entries = shards.joined(e for shard in whole for e in _account(shard))
+        again.setdefault(one.shard.rpartition("-")[0], []).append(one)
+    whole = [one for t in tasks for one in again.get(t.shard, [t])]
+    entries = shards.joined(e for t in whole for e in _account(t.shard))
     _write(case, scope, whole)
     return sorted([*entries, *repeated], key=lambda e: (e.item, e.parser))
 
@@ -88,13 +88,16 @@ def _account(shard: str) -> tuple[Entry, ...]:
     return shards.entries(shard)
 
 
-def _write(case: Case, scope: Scope, whole: list[str]) -> None:
+def _write(case: Case, scope: Scope, whole: list[Task]) -> None:
     """The timeline of a source, its copies linked."""
     folder = folder_of(case, scope.own)
     _clear(folder)
-    links = linking(scope.own, scope.items, scope.rank, scope.earlier)
     try:
-        written = write_sorted([shards.parquet_of(s) for s in whole], folder, scope.own, links)
+        small = [shards.parquet_of(t.shard) for t in whole if not t.final]
+        written = write_sorted(small, folder, scope.own, scope.links())
+        for parser in sorted({t.parser for t in whole if t.final}):
+            parts = [shards.parquet_of(t.shard) for t in whole if t.final and t.parser == parser]
+            written += place(parts, folder, parser, written)
     except (duckdb.Error, pa.ArrowException) as error:
         if shutil.disk_usage(case.root).free > _ROOM:
             raise

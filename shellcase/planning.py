@@ -18,9 +18,10 @@ from collector.machines import same_machine
 from collector.records import SourceRecord
 from parsers import load
 from shellcase.case import Case, ObjectSource, open_object
-from shellcase.copies import Rank, Repeats, counted, entry_of, of_shadow, ranks
+from shellcase.copies import Linking, Rank, Repeats, counted, entry_of, linking, of_shadow, ranks
 from shellcase.ledger import Entry
 from shellcase.model import HostFacts, Item, Parser, Span
+from shellcase.placing import BIG
 from shellcase.worker import Task
 
 _GROUP_FILES = 64
@@ -58,6 +59,10 @@ class Scope:
 
         return find
 
+    def links(self) -> Linking | None:
+        """What is needed to find copies; None where there can be none."""
+        return linking(self.own, self.items, self.rank, self.earlier)
+
 
 def scope_of(case: Case, source_id: str) -> Scope:
     """The source with the earlier ones of its computer."""
@@ -81,10 +86,10 @@ def folder_of(case: Case, source_id: str) -> Path:
 def plan(case: Case, source_id: str, host: HostFacts, scope: Scope | None = None) -> tuple[list[Task], list[Entry]]:
     """Every task of a source, in tiers, large artefacts first, and what needs no parsing since its bytes are parsed.
 
-    Groups and parts depend on the items alone.
+    Groups and parts depend on the items alone. Where records may be copies of others, all shards are to be merged.
     """
     scope = scope or scope_of(case, source_id)
-    companions = scope.companions()
+    companions, linked = scope.companions(), scope.links() is not None
     tasks: list[Task] = []
     repeated: list[Entry] = []
     by_parser: dict[str, list[Item]] = {}
@@ -102,7 +107,7 @@ def plan(case: Case, source_id: str, host: HostFacts, scope: Scope | None = None
         repeated += [entry_of(i, k, name, parser.version) for i, k in repeats.pairs]
     for (tier, name), members in groups.items():
         for group in _portions(members):
-            tasks += _tasks(_task(case, source_id, host, _parser(name), tier, group, companions), case)
+            tasks += _tasks(_task(case, source_id, host, _parser(name), tier, group, companions), case, linked=linked)
     return sorted(tasks, key=_first), repeated
 
 
@@ -159,9 +164,11 @@ def _digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:24]
 
 
-def _tasks(task: Task, case: Case) -> list[Task]:
+def _tasks(task: Task, case: Case, *, linked: bool) -> list[Task]:
     """The task, or one for each part of its only artefact where that is cut."""
-    spans = _spans(_parser(task.parser), task, case) if len(task.items) == 1 else ()
+    big = task.size >= BIG
+    task = msgspec.structs.replace(task, final=big and not linked)
+    spans = _spans(_parser(task.parser), task, case) if big else ()
     if len(spans) < 2:
         return [task]
     return [
@@ -172,7 +179,7 @@ def _tasks(task: Task, case: Case) -> list[Task]:
 
 def _spans(parser: Parser, task: Task, case: Case) -> tuple[Span, ...]:
     [item] = task.items
-    if parser.split is None or item.size < _GROUP_BYTES or item.stored_as != "raw":
+    if parser.split is None or item.stored_as != "raw":
         return ()
     return parser.split(ObjectSource(case.evidence, item, case.shards))
 

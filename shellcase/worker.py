@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from parsers import load
-from shellcase import shards
+from shellcase import placing, shards
 from shellcase.case import ObjectSource
 from shellcase.copies import of_shadow
 from shellcase.ledger import Entry
@@ -42,7 +42,10 @@ _ROW_GROUP = 32768
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """A group of artefacts for one parser, or a span of one. `shard` is a path without ending."""
+    """A group of artefacts for one parser, or a span of one. `shard` is a path without ending.
+
+    `final`: the shard becomes a file of the timeline as it is.
+    """
 
     parser: str
     evidence: str
@@ -53,6 +56,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     companions: tuple[dict[str, Item], ...]
     tier: int = 2
     span: Span | None = None
+    final: bool = False
 
     @property
     def size(self) -> int:
@@ -111,9 +115,9 @@ def _work(task: Task) -> None:
     entries: list[Entry] = []
     with (
         tempfile.TemporaryDirectory(prefix=shards.SCRATCH, dir=beside, ignore_cleanup_errors=True) as scratch,
-        pq.ParquetWriter(part, TIMELINE, compression="zstd", compression_level=1) as writer,
+        placing.writer(part) as writer,
     ):
-        gathered = _Shard(writer)
+        gathered = _Shard(writer, final=task.final)
         for item, companions in zip(task.items, task.companions, strict=True):
             if parent and not parent.is_alive():  # a run that was killed is gone on with by another
                 raise SystemExit(1)
@@ -139,26 +143,32 @@ def _within(item: Item) -> Item:
 
 
 class _Shard:
-    """Gathers small batches, so that thousands of small artefacts do not make thousands of row groups."""
+    """Gathers small batches, so that thousands of small artefacts do not make thousands of row groups.
 
-    def __init__(self, writer: pq.ParquetWriter) -> None:
-        self._writer = writer
+    `final`: the file goes into the timeline as it is, so its row groups are put in order.
+    """
+
+    def __init__(self, writer: pq.ParquetWriter, *, final: bool = False) -> None:
+        self._writer, self._final = writer, final
+        self._room = placing.RUN_ROWS if final else _ROW_GROUP
         self._waiting: list[pa.RecordBatch] = []
-        self._rows = 0
+        self._rows = self._bytes = 0
 
     def write_batch(self, batch: pa.RecordBatch) -> None:
         """Take a batch; write when there is enough."""
         self._waiting.append(batch)
         self._rows += batch.num_rows
-        if self._rows >= _ROW_GROUP:
+        self._bytes += batch.nbytes
+        if self._rows >= self._room or self._bytes >= placing.RUN_BYTES:
             self.flush()
 
     def flush(self) -> None:
         """Write what waits as one row group."""
         if self._waiting:
-            self._writer.write_table(pa.Table.from_batches(self._waiting, TIMELINE))
+            table = pa.Table.from_batches(self._waiting, TIMELINE)
+            self._writer.write_table(placing.in_order(table) if self._final else table)
         self._waiting.clear()
-        self._rows = 0
+        self._rows = self._bytes = 0
 
 
 class _Intake:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
+from typing import BinaryIO
 
 import numpy as np
 
-from parsers.lines import Block, Bools, Ints, as_block, decode
+from parsers.lines import Block, Bools, Ints, as_block, decode, line_start
 
 LONGEST = 1 << 20
 """A quoted cell may run over line ends, but not further than this many bytes."""
@@ -57,13 +58,53 @@ def whole_rows(blocks: Iterable[Block]) -> Iterator[Block]:
 
 
 def _cut(block: Block) -> int:
-    """Where to part a block: before the first cell near its end that may run on. A lone quote upsets the pairs."""
-    odd = odd_quotes(block).tolist()
-    near = len(block.raw) - LONGEST
-    for number, line in enumerate(odd):
-        if number % 2 == 0 and block.starts[line] >= near:
-            return int(block.starts[line])
-    return len(block.raw)
+    """Where to part a block: before the last lines with odd quotes that a row could join, one to the next.
+
+    Only neighbours among those lines ever make a row. Between two that make none, a row never lies across, whatever
+    came before; so the rows do not hang on where blocks begin.
+    """
+    odd = odd_quotes(block)
+    place, near = len(odd), len(block.raw) - LONGEST
+    while place and block.starts[odd[place - 1]] >= near:
+        place, near = place - 1, len(block.raw) - 3 * LONGEST
+        if not place or not joinable(block, int(odd[place - 1]), int(odd[place])):
+            break
+    return len(block.raw) if place == len(odd) else int(block.starts[odd[place]])
+
+
+def joinable(block: Block, first: int, last: int) -> bool:
+    """Whether two neighbouring lines with odd quotes could begin and end a row, under any header."""
+    return join(block, first, last) is not None
+
+
+def _around(stream: BinaryIO, at: int) -> tuple[Block, Ints, int]:
+    """The lines about a place that a row across it could have, those with odd quotes, how many of them lie before."""
+    stream.seek(0, 2)
+    low = line_start(stream, at - LONGEST - 1, stream.tell()) if at > LONGEST else 0
+    stream.seek(low)
+    window = as_block(low, stream.read(at - low + 2 * LONGEST))
+    odd = odd_quotes(window)
+    return window, odd, int(np.searchsorted(window.starts[odd] + low, at))
+
+
+def safe_cut(stream: BinaryIO, at: int, size: int) -> int:
+    """The first line start behind a place that lies inside no row of several lines; `size` when there is none."""
+    at = line_start(stream, at, size)
+    while at < size:
+        window, odd, place = _around(stream, at)
+        if not 0 < place < len(odd) or not joinable(window, int(odd[place - 1]), int(odd[place])):
+            return at
+        at = line_start(stream, window.offset + int(window.ends[odd[place]]), size)
+    return size
+
+
+def held(stream: BinaryIO, at: int, accept: Callable[[list[str]], bool]) -> bool:
+    """Whether the line at a place lies inside a row of several lines; as `Quoted.holds` has it."""
+    window, odd, place = _around(stream, at)
+    if not 0 < place < len(odd):
+        return False
+    found = join(window, int(odd[place - 1]), int(odd[place]))
+    return found is not None and accept(found)
 
 
 def joined_rows(

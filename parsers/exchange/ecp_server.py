@@ -107,5 +107,6 @@ PARSER = Parser(
     yields=(Kind(name=KIND, fields=_FIELDS),),
     recognises=recognises,
     parse=LOG.parse,
+    split=LOG.split,
     tier=0,
 )

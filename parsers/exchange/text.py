@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import BinaryIO
 
 import msgspec
 import numpy as np
 
-from parsers import lines
+from parsers import lines, prefix
 from parsers.account import Account
-from parsers.exchange.csvline import Quoted, cells, joined_rows, whole_rows
+from parsers.exchange.csvline import Quoted, cells, held, joined_rows, safe_cut, whole_rows
 from parsers.lines import Block, Bools, Line, decode
 from parsers.rows import ROWS_PER_BATCH, Cell, Rows, ts_cells
 from parsers.times import iso_ns
-from shellcase.model import EventBatch, Issue, Job, ParserOutput
+from shellcase.model import EventBatch, Issue, Job, ParserOutput, Source, Span
 
 MOST_FIELDS = 512
 _LONGEST_SUBJECT = 300
@@ -70,6 +71,10 @@ class TextLog:
         """One event for every row, an issue for every strange one, one ledger."""
         yield from _parse(self, job)
 
+    def split(self, source: Source) -> tuple[Span, ...]:
+        """Cut a big log into parts of about the same size, never inside a row of several lines."""
+        return tuple(lines.cuts(source, safe_cut))
+
 
 @dataclass(slots=True)
 class _State:
@@ -84,7 +89,9 @@ class _State:
 
 def _parse(log: TextLog, job: Job) -> Iterator[ParserOutput]:
     constant = {"kind": log.kind, "act": log.act, "ts_means": log.means, "ts_zone": "UTC by format"}
-    state = _State(Account(), Rows((*_BASE, *log.pivots), constant))
+    unnamed: tuple[str, ...] = ()
+    number, fields = prefix.before(job, (b"#Fields:", log.bare), partial(_in_force, log), unnamed)
+    state = _State(Account(), Rows((*_BASE, *log.pivots), constant), fields, number)
     for block in whole_rows(lines.blocks(job)):
         state.account.bytes_seen += len(block.raw)
         headers, records = _sort(block, log.bare)
@@ -93,7 +100,7 @@ def _parse(log: TextLog, job: Job) -> Iterator[ParserOutput]:
             yield from _read_run(log, block, run, state)
         yield from state.issues
         state.issues.clear()
-        state.number += len(block)
+        state.number += block.ends_of_line
     yield from state.rows.flush()
     yield state.account.close()
 
@@ -133,8 +140,20 @@ def _names(line: Line) -> tuple[str, ...] | None:
     return tuple(text[8:].strip().split(",")) if text.startswith("#Fields:") else None
 
 
+def _in_force(log: TextLog, fields: tuple[str, ...], line: Line, stream: BinaryIO) -> tuple[str, ...]:
+    """The columns after a line before the part that looks like a header; unchanged where it lies in a quoted cell."""
+    names = _names(line)
+    if names is None or names == fields or held(stream, line.offset, partial(_fits, log, fields)):
+        return fields
+    return names if _possible(names) else ()
+
+
+def _possible(names: tuple[str, ...]) -> bool:
+    return len(names) <= MOST_FIELDS and len(set(names)) == len(names)
+
+
 def _take(names: tuple[str, ...], line: Line, state: _State) -> None:
-    if len(names) > MOST_FIELDS or len(set(names)) != len(names):
+    if not _possible(names):
         found = f"{len(names)} names, {len(set(names))} different"
         state.issues.append(Issue(grade="odd", what="header with impossible fields", offset=line.offset, found=found))
         names = ()

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 import numpy as np
 
-from parsers import lines
+from parsers import lines, prefix
 from parsers.account import Account
 from parsers.iis.plain import plain_batch
 from parsers.iis.row import DEFAULT, IisRow, assumed_row, raw_row, read_row
@@ -90,10 +91,11 @@ def read_log(job: Job, flavour: Flavour) -> Iterator[ParserOutput]:
     """One event for every line that is neither empty nor a header, an issue for every strange one, one ledger."""
     account = Account()
     state = Headers(site=site_of(job.source.path))
-    before = lines.last_header(job), lines.last_header(job, b"#Date:")
-    for raw in filter(None, before):
-        state.take(lines.Line(0, len(raw), raw))
-    number = lines.lines_before(job)
+    none: tuple[lines.Line, ...] = ()
+    number, before = prefix.before(job, (b"#Fields:", b"#Date:"), _last, none)
+    for line in before:
+        state.take(line)
+    state.issues.clear()  # the part that holds the header tells what is wrong with it
     for block in lines.blocks(job):
         account.bytes_seen += len(block.raw)
         account.found += int(block.records().sum())
@@ -101,8 +103,13 @@ def read_log(job: Job, flavour: Flavour) -> Iterator[ParserOutput]:
             yield from _read_part(flavour, block, part, names, number, account)
         yield from state.issues
         state.issues.clear()
-        number += len(block)
+        number += block.ends_of_line
     yield account.close()
+
+
+def _last(known: tuple[lines.Line, ...], line: lines.Line, _stream: BinaryIO) -> tuple[lines.Line, ...]:
+    """The last line of each kind of header."""
+    return (*(k for k in known if k.raw[:5] != line.raw[:5]), line)
 
 
 def _parts(block: Block, state: Headers) -> Iterator[tuple[Bools, Headers]]:

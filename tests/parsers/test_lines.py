@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from parsers.exchange.csvline import whole_rows
-from parsers.lines import Block, Line, blocks, decode, last_header, lines_before
+from parsers.lines import Block, Line, blocks, decode, lines_before
+from parsers.prefix import before
 from parsers.times import FILETIME_LAST, filetime_moment, filetime_ns, filetime_text, iso_ns, ns_text
 from shellcase.model import Job, Span
 from tests.parsers.stub import write_source
@@ -56,13 +57,34 @@ def test_records_are_counted_without_headers_and_empty_lines(tmp_path: Path) -> 
     assert [block.line(n).raw for n in block.records().nonzero()[0].tolist()] == [b"a", b" b"]
 
 
+def header(raw: bytes, folder: Path, at: int) -> tuple[int, bytes]:
+    """Lines before a place, and the `#Fields:` line in force there."""
+    return before(job(raw, folder, Span(at, len(raw) - at)), (b"#Fields:",), lambda _old, line, _stream: line.raw, b"")
+
+
 def test_a_part_finds_the_header_before_it(tmp_path: Path) -> None:
-    raw = b"#Fields: a b\nx\n#Fields: c d\ny\n#Fields: e f\nz\n"
-    at = raw.index(b"y\n")
-    assert last_header(job(raw, tmp_path, Span(at, 2))) == b"#Fields: c d"
-    assert last_header(job(raw, tmp_path, Span(13, 2))) == b"#Fields: a b"
-    assert last_header(job(b"none\n", tmp_path, Span(5, 0))) == b""
-    assert lines_before(job(raw, tmp_path, Span(at, 2))) == 3
+    """After a mark, after NUL bytes of a crash, never inside a line; nearer parts first or last."""
+    raw = b"\xef\xbb\xbf#Fields: a b\nx\n\0\0#Fields: c d\r\ny\nz #Fields: no\n#Fields: e f\nz\n"
+    assert header(raw, tmp_path, raw.index(b"y\n")) == (3, b"#Fields: c d")
+    assert header(raw, tmp_path, raw.index(b"x\n")) == (1, b"#Fields: a b")
+    assert header(raw, tmp_path, raw.index(b"#Fields: e")) == (5, b"#Fields: c d")
+    assert header(raw, tmp_path, len(raw)) == (7, b"#Fields: e f")
+    assert header(b"none\n", tmp_path, 5) == (1, b"")
+    assert lines_before(job(raw, tmp_path, Span(raw.index(b"y\n"), 2))) == 3
+
+
+@given(parts=_RAW, size=st.integers(2, 40))
+@_SETTINGS
+def test_pieces_of_long_lines_do_not_hang_on_where_a_block_begins(
+    parts: list[bytes], size: int, tmp_path: Path
+) -> None:
+    """A part that begins at any line gives the same lines and pieces as the whole."""
+    raw = b"".join(parts)
+    whole = filled(list(blocks(job(raw, tmp_path), size)))
+    starts = [0, *(n + 1 for n, byte in enumerate(raw) if byte == 10 and n + 1 < len(raw))]
+    for cut in starts[1:]:
+        spans = (Span(0, cut), Span(cut, len(raw) - cut))
+        assert filled([b for s in spans for b in blocks(job(raw, tmp_path, s), size)]) == whole
 
 
 def test_text_is_shown_without_loss() -> None:
