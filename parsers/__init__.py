@@ -15,6 +15,7 @@ MODULES: tuple[str, ...] = (
     "parsers.database.srum",
     "parsers.database.ual",
     "parsers.eventlog.evtx",
+    "parsers.exchange.binary",
     "parsers.exchange.eomt",
     "parsers.exchange.httpproxy",
     "parsers.exchange.msert",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tests.parsers.pe_build import program
+
 Makes = tuple[tuple[str, Callable[[], bytes]], ...]
 
 _LOGGING = "C:\\Program Files\\Microsoft\\Exchange Server\\V15\\Logging\\"
@@ -146,6 +148,7 @@ AGENTS = text(
 )
 
 SAMPLES: dict[str, Makes] = {
+    "exchange.binary": (("C:\\Program Files\\Microsoft\\Exchange Server\\V15\\bin\\ExSetup.exe", program),),
     "iis.config": (
         ("C:\\Windows\\System32\\inetsrv\\config\\applicationHost.config", HOST_CONFIG),
         ("C:\\inetpub\\history\\CFGHISTORY_0000000007\\applicationHost.config", wide(HOST_CONFIG)),
