@@ -1,4 +1,4 @@
-"""Result document → one self-contained HTML page. The only file that knows Jinja.
+"""Result document → self-contained HTML pages, one for each edition. The only file that knows Jinja.
 
 Every foreign string passes `u` (the cleaning helper, then escaping, then a `bdi` element) or `code` (split so that no
 antivirus takes a quoted web shell for one). No script, no outside reference, one stylesheet allowed by its hash.
@@ -14,7 +14,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from shellcase import svg, wording
+from shellcase import editions, svg, wording
 from shellcase.assemble import assemble
 from shellcase.case import Case
 from shellcase.cited import parse_iso
@@ -24,17 +24,21 @@ from shellcase.result import FindingView, Result, encode
 from shellcase.rooms import TEMPLATES
 from shellcase.zones import utc
 
+EDITIONS = ("examiner", "legal", "insurer")
+"""Every version of the report has all of them; which one a receiver gets is said in handout/audience.py."""
+
 _STYLE = {"confirmed": "shown", "suspicious": "traces", "attempted": "attempted", "context": "context"}
 _DRAWN = ("confirmed", "suspicious", "attempted")
 
 
 def write_report(case: Case) -> Path:
-    """Write result.json and the examiner's page as the next version, or keep the last one where nothing differs.
+    """Write result.json and all editions as the next version, or keep the last one where nothing differs.
 
-    Returns the page's path, `reports/R1/examiner.html` for the first.
+    Returns the path of the examiner's, `reports/R1/examiner.html` for the first.
     """
     result = assemble(case)
-    files = {"result.json": encode(result), "examiner.html": render(result).encode("utf-8")}
+    files = {"result.json": encode(result)}
+    files |= {f"{edition}.html": render(result, edition).encode("utf-8") for edition in EDITIONS}
     last = case.reports_closed()
     same = all(_content(case.reports / f"R{last}" / name) == content for name, content in files.items())
     folder = f"R{last if same else last + 1}"
@@ -47,16 +51,18 @@ def _content(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def render(result: Result) -> str:
-    """The page: a pure function of the result document."""
+def render(result: Result, edition: str = "examiner") -> str:
+    """The page of an edition: a pure function of the result document."""
     return render_form(
-        "examiner.html",
+        f"{edition}.html",
         "report.css",
         r=result,
         picture=Markup(_picture(result)),  # noqa: S704 - svg.py escapes what it is given
         claim_words=wording.CLAIM_WORDS,
         scale=wording.STRENGTH_SCALE,
-        claim_order=("confirmed", "suspicious", "attempted", "context"),
+        claim_order=editions.CLAIMS,
+        claims=editions.claimed(result),
+        covers=editions.families(result.logs),
         glossary=wording.GLOSSARY,
         places={s.state: s.name for s in result.snapshots},
     )
@@ -81,6 +87,7 @@ def _environment() -> Environment:
     )
     environment.filters["u"] = untrusted
     environment.filters["code"] = disarmed
+    environment.filters["elsewhere"] = editions.elsewhere
     environment.filters["limit_words"] = wording.limit_in_words
     environment.filters["lane"] = svg.lane_of
     environment.filters["moment"] = moment

@@ -21,7 +21,7 @@ def analysis_files(case: Path) -> dict[str, bytes]:
         "work/findings.json",
         "evidence/sources/SRC-01.json",
     ]
-    names += [f"reports/R1/{n}" for n in ("result.json", "examiner.html")]
+    names += [f"reports/R1/{n}" for n in ("result.json", "examiner.html", "legal.html", "insurer.html")]
     names += [p.relative_to(data).as_posix() for p in sorted((data / "evidence" / "timeline").rglob("*.parquet"))]
     return {n: (data / n).read_bytes() for n in names}
 

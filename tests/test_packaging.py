@@ -42,6 +42,8 @@ def test_the_wheel_holds_rules_templates_definitions_and_the_demo(wheel_names: l
     for wanted in (
         "rules/",
         "report_templates/examiner.html",
+        "report_templates/legal.html",
+        "report_templates/insurer.html",
         "collector/definitions/",
         "parsers/web/known_good.csv",
         "demo/EX01.E01",

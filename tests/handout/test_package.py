@@ -319,3 +319,14 @@ def test_ex01_without_its_secrets(sealed_ex01: Case, tmp_path: Path) -> None:
         sealed = con.execute(f"{counted} WHERE NOT list_contains(?, artifact_id)", [whole, own]).fetchall()[0][0]
     assert gone == [(0,)]
     assert rest == sealed
+
+
+@pytest.mark.parametrize(("audience", "edition"), [("court", "legal"), ("insurer", "insurer")])
+def test_ex01_for_those_who_get_an_edition_of_their_own(
+    sealed_ex01: Case, audience: str, edition: str, tmp_path: Path
+) -> None:
+    """Nothing has to be named or rendered first, and neither the examiner's page nor result.json goes along."""
+    package(sealed_ex01, tmp_path / "p.zip", Request(audience=audience), None, NOW)
+    with zipfile.ZipFile(tmp_path / "p.zip") as archive:
+        reports = [n.partition("/data/reports/")[2] for n in archive.namelist() if "/data/reports/" in n]
+    assert reports == [f"R1/{edition}.html"]
