@@ -23,6 +23,7 @@ MODULES: tuple[str, ...] = (
     "parsers.exchange.oabgenerator",
     "parsers.exchange.setup_log",
     "parsers.exchange.textlog",
+    "parsers.execution.prefetch",
     "parsers.iis.config",
     "parsers.iis.httperr",
     "parsers.iis.native",

@@ -7,7 +7,7 @@ import lzma
 from collections.abc import Callable
 
 from fixtures.formats.evtx import Record, write_evtx
-from tests.parsers import samples_database, samples_exchange
+from tests.parsers import samples_database, samples_exchange, samples_execution
 from tests.parsers.stub import corpora
 
 IIS_FIELDS = (
@@ -88,6 +88,7 @@ def compiled() -> bytes:
 SAMPLES: dict[str, tuple[tuple[str, Callable[[], bytes]], ...]] = {
     **samples_database.SAMPLES,
     **samples_exchange.SAMPLES,
+    **samples_execution.SAMPLES,
     "windows.evtx": (("C:\\Windows\\System32\\winevt\\Logs\\Security.evtx", evtx),),
     "exchange.httpproxy": (("C:\\Logging\\HttpProxy\\Ecp\\HttpProxy_2021030306-1.LOG", httpproxy),),
     "exchange.ecp": (("C:\\Logging\\ECP\\Server\\ECPServer20210303-1.LOG", ecp),),
