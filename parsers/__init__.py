@@ -14,6 +14,10 @@ from shellcase.model import Parser
 MODULES: tuple[str, ...] = (
     "parsers.database.srum",
     "parsers.database.ual",
+    "parsers.defender.content",
+    "parsers.defender.detection",
+    "parsers.defender.mplog",
+    "parsers.defender.quarantine",
     "parsers.eventlog.evtx",
     "parsers.exchange.binary",
     "parsers.exchange.eomt",

@@ -7,7 +7,7 @@ import lzma
 from collections.abc import Callable
 
 from fixtures.formats.evtx import Record, write_evtx
-from tests.parsers import samples_database, samples_exchange, samples_execution
+from tests.parsers import samples_database, samples_defender, samples_exchange, samples_execution
 from tests.parsers.stub import corpora
 
 IIS_FIELDS = (
@@ -87,6 +87,7 @@ def compiled() -> bytes:
 
 SAMPLES: dict[str, tuple[tuple[str, Callable[[], bytes]], ...]] = {
     **samples_database.SAMPLES,
+    **samples_defender.SAMPLES,
     **samples_exchange.SAMPLES,
     **samples_execution.SAMPLES,
     "windows.evtx": (("C:\\Windows\\System32\\winevt\\Logs\\Security.evtx", evtx),),

@@ -1,0 +1,1 @@
+"""What Microsoft Defender keeps beside its event log: its own log, its detections, and what it locked away."""
