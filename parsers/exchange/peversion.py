@@ -138,9 +138,12 @@ def _strings(raw: bytes) -> Iterator[tuple[str, str]]:
     """Name and value of each string: nodes of length, value length, type, name, value, aligned to four bytes."""
     at = raw.find("StringFileInfo".encode("utf-16-le"))
     at = (at + 30 + 3) & ~3  # behind the name and its end: the string table
+    if at < 30 or at + 6 > len(raw):
+        return
+    last = at + struct.unpack_from("<H", raw, at)[0]
     _, at = _name(raw, at + 6)
     for _ in range(_MOST_STRINGS):
-        if at + 6 > len(raw) or at < 30:
+        if at + 6 > min(len(raw), last):
             return
         length, size, _kind = struct.unpack_from("<3H", raw, at)
         name, value = _name(raw, at + 6)

@@ -36,6 +36,20 @@ def test_a_program_tells_its_build_as_pefile_reads_it(wide: bool, tmp_path: Path
     assert event.subject == "ExSetup.exe is version 15.1.2176.2, Exchange 2016 CU19"
 
 
+def test_real_programs_tell_what_pefile_reads(tmp_path: Path) -> None:
+    """The launchers that pip carries: real linkers' resources, with a VarFileInfo behind the strings."""
+    pefile = pytest.importorskip("pefile")
+    pip = pytest.importorskip("pip")
+    files = sorted(Path(str(pip.__file__)).parent.glob("_vendor/distlib/*.exe"))
+    if not files:
+        pytest.skip("this pip carries no launchers")
+    for file in files:
+        table = pefile.PE(str(file)).FileInfo[0][0].StringTable[0].entries
+        event = read(PARSER, file.read_bytes(), PATH, tmp_path).events[0]
+        shown = {k: v for k, v in event.data.items() if k[0] == "@"}
+        assert shown == {f"@{k.decode()}": v.decode() for k, v in table.items()}
+
+
 @pytest.mark.parametrize(
     ("version", "update", "fixed"),
     [

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from parsers.iis.repair import repair
@@ -130,6 +130,19 @@ def test_utf16_lines_keep_their_own_offsets(tmp_path: Path) -> None:
     assert raw[offset : offset + length].decode("utf-16-le").rstrip("\r") == PLAIN
 
 
+@given(raw=st.binary(min_size=1, max_size=60).filter(lambda b: not {10, 13, 32} & set(b)))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("field", [b"/ecp/y.js", b"python-requests/2.25.1"])
+def test_no_bytes_a_client_sends_move_the_other_fields(field: bytes, raw: bytes, tmp_path: Path) -> None:
+    """In the path and in the user agent; the line before and the line behind stay as they are."""
+    line = PLAIN.encode().replace(field, b"/" + raw)
+    said = read(b"\r\n".join([HEAD.encode() + PLAIN.encode(), line, PLAIN.encode(), b""]), tmp_path)
+    rows = sorted(said.rows, key=lambda row: int(str(row["offset"])))
+    assert (len(rows), said.ledger.raw_lines) == (3, 0)
+    assert (rows[1]["src_ip"], rows[1]["http_status"], rows[1]["http_method"]) == ("86.105.18.116", 241, "POST")
+    assert data(rows[0]) == data(rows[2]) != data(rows[1])
+
+
 @given(
     words=st.lists(st.text(st.characters(codec="ascii", exclude_characters=" \r\n\0#"), min_size=1), min_size=1),
     status=st.integers(100, 599),
@@ -167,6 +180,8 @@ def test_real_logs_that_lose_lines_elsewhere_lose_none_here(shared_dir: Path) ->
         "iis7_sqli.log": 2,
         "iis_without_date.log": 11,
         "iis10.log": 1,
+        "iis10_cookies.log": 3,
+        "iis7_owa.log": 3,
     }
     for name, count in wanted.items():
         said = answer(PARSER.parse, Job(source=FileSource(folder / name)))
