@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -241,3 +242,14 @@ def test_dissect_opens_folder_and_tar(sealed_ex01: Case, tmp_path: Path) -> None
         assert found["hives"] == ["DEFAULT", "SAM", "SOFTWARE", "SYSTEM"], place
         assert "ntfs" in found["kinds"], place
         assert found["journal"] or place == "tree", "of a folder dissect reads the journal when given its fs folder"
+
+
+def test_the_command_on_the_page_prints_what_the_page_says(sealed_ex01: Case, tmp_path: Path) -> None:
+    """docs/how-to/hand-over.md shows a line to type; a reader who gets another answer doubts the export."""
+    page = (Path(__file__).resolve().parents[2] / "docs/how-to/hand-over.md").read_text(encoding="utf-8")
+    shown = re.search(r"^target-query (.*) /tmp/ex01\.tar +# (.+)$", page, re.MULTILINE)
+    assert shown
+    [tar, *_] = write_tar(sealed_ex01, tmp_path / "ex01.tar", Choice())
+    command = [Path(sys.executable).with_name("target-query"), *shown[1].split(), tar]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert shown[2] in done.stdout, done.stderr
