@@ -19,6 +19,8 @@ _HEAD = 4096
 _TYPE = re.compile(rb"^#Log-type:[ \t]*([^\r\n]*)", re.MULTILINE | re.IGNORECASE)
 _NAMES = re.compile(rb"^#Fields:[ \t]*([^\r\n]*)", re.MULTILINE | re.IGNORECASE)
 _MAKER = re.compile(rb"^#Software:[ \t]*Microsoft Exchange", re.MULTILINE | re.IGNORECASE)
+_BARE = re.compile(rb"((?:date|time|timestamp|date-?time)(?:,[A-Za-z][\w. -]{0,63}){2,511})\r?\n", re.IGNORECASE)
+_FOLDER = re.compile(r"[\\/](?:Logging|Logs)[\\/].*\.log\Z", re.IGNORECASE | re.DOTALL)
 _TIME = re.compile(r"date|time", re.IGNORECASE)
 _OTHERS = (httpproxy, ecp_server, oabgenerator)
 
@@ -35,12 +37,13 @@ def family_of(first: bytes, path: str) -> Family | None:
         return named or other(_time_column(head))
     name = re.split(r"[\\/]", path)[-1]
     named = next((f for f in NAMED if re.fullmatch(f.name, name, re.IGNORECASE)), None)
-    return named or (other(_time_column(head)) if _MAKER.search(head) and _NAMES.search(head) else None)
+    known = _MAKER.search(head) or (_BARE.match(head) and _FOLDER.search(path))
+    return named or (other(_time_column(head)) if known else None)
 
 
 def _time_column(head: bytes) -> str:
     """The first column whose name speaks of a time, else the first of all."""
-    match = _NAMES.search(head)
+    match = _NAMES.search(head) or _BARE.match(head)
     names = decode(match[1]).strip().split(",") if match else ["date-time"]
     return next(filter(_TIME.search, names), names[0]) or "date-time"
 
@@ -68,5 +71,6 @@ PARSER = Parser(
     yields=(*(family.declared() for family in NAMED), other("date-time").declared()),
     recognises=recognises,
     parse=parse,
+    split=other("date-time").log().split,
     tier=1,
 )  # fmt: skip

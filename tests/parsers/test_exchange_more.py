@@ -78,6 +78,21 @@ def test_a_log_of_unknown_type_is_read_by_its_header(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("raw", "kind", "found"),
+    [
+        (b"#Software: Microsoft Exchange Server\r\n#Date: 2021-03-02T00:00:00Z\r\n", None, 0),
+        (b"DateTime,ProcessId,Note\r\n2021-03-02T00:00:00.000Z,1,x\r\n", "exchange.log.row", 1),
+    ],
+    ids=["no columns", "bare columns"],
+)
+def test_a_log_with_half_a_header_is_read_too(raw: bytes, kind: str | None, found: int, tmp_path: Path) -> None:
+    path = "C:\\Program Files\\Microsoft\\Exchange Server\\V15\\Logging\\ADDriver\\ADDriver_20210302.log"
+    assert textlog.PARSER.recognises(raw, path)
+    said = read(textlog.PARSER, raw, path, tmp_path)
+    assert (said.ledger.found, said.ledger.raw_lines, [r["kind"] for r in said.rows]) == (found, 0, [kind] * found)
+
+
 def test_a_log_whose_header_is_lost_is_known_by_its_name(tmp_path: Path) -> None:
     path = "C:\\TransportRoles\\Logs\\RECV2021030306-1.LOG"
     body = b"\r\n".join(samples.RECEIVE().splitlines()[5:])
