@@ -15,7 +15,7 @@ from shellcase.errors import EvidenceError
 from shellcase.handout.zipped import write_zip
 from shellcase.seal.checks_zip import ZipBag
 from shellcase.seal.zipform import Member, directory_entry, end, local_header
-from tests.seal.sealed import ours, seal_twice
+from tests.seal.sealed import in_a_clean_process, ours, seal_twice
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,7 @@ def test_a_package_is_checked_in_its_zip(package: Path) -> None:
     """All fourteen checks, the leaves from Parquet too; nothing is unpacked beside it."""
     said = ours(package)
     assert (said.code, said.problems) == (0, set()), said.words
+    assert in_a_clean_process(package).code == 0
     assert said.verdicts["leaves"] == "ok"
     assert [p.name for p in package.parent.iterdir()] == ["package.zip"]
 
@@ -253,6 +254,9 @@ def test_a_zip_that_is_not_as_it_was_written_is_named(package: Path, name: str) 
     assert "links" in said.problems, said.words
     assert says in said.words
     assert "at byte" in said.words
+    other = in_a_clean_process(package)
+    assert other.code == 3
+    assert "links" in other.problems, other.words
 
 
 def test_two_names_for_the_same_bytes_are_not_read_twice(package: Path) -> None:
