@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parsers.memory import minidump
+from parsers.memory.dump import read_dump
 from shellcase.model import Job
 from tests.parsers.stub import Answer, FileSource, answer, corpora, write_source
 
@@ -86,7 +87,7 @@ def test_memory_is_not_read() -> None:
             assert self.tell() < len(LSASS), "memory was read"
             return super().read(size)
 
-    found, seen = minidump.read_dump(Fenced(LSASS + b"secret" * 100_000), len(LSASS) + 600_000)
+    found, seen = read_dump(Fenced(LSASS + b"secret" * 100_000), len(LSASS) + 600_000)
     assert found is not None
     assert found.is_lsass
     assert seen <= len(LSASS)
