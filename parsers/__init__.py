@@ -27,6 +27,8 @@ MODULES: tuple[str, ...] = (
     "parsers.exchange.oabgenerator",
     "parsers.exchange.setup_log",
     "parsers.exchange.textlog",
+    "parsers.execution.jumplist",
+    "parsers.execution.lnk",
     "parsers.execution.prefetch",
     "parsers.iis.config",
     "parsers.iis.httperr",
