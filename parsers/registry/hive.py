@@ -1,8 +1,8 @@
 """Registry hives: every key with its last change and its values, and what certain keys mean.
 
 Keys are found cell by cell and placed by the parent each of them names, so that a broken list or a broken key costs
-nothing but itself. A key that no list leads to any more is told as recovered. Transaction logs are not replayed:
-where one is newer than the hive, an issue says so.
+nothing but itself. A key that no list leads to any more is told as recovered. A hive that was not closed cleanly is
+told as it is after its transaction logs.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from parsers.ntfs import filetime
 from parsers.registry.cells import Damage, cells, header, is_key, reachable
 from parsers.registry.keys import MOST_TEXT, MOST_VALUES, BadValue, Node, Value, read_node, values
-from parsers.registry.logs import log_issues
 from parsers.registry.plugins import PLUGINS, Key, Said
+from parsers.registry.replay import Replayed, replay
 from parsers.registry.secrets import HIDDEN, secret
 from shellcase.model import Companion, Event, Issue, Job, Kind, Ledger, Origin, Parser, ParserOutput, Span
 from shellcase.model import Value as Field
@@ -34,6 +34,7 @@ class _Hive:
     file: str
     state: str
     raw: bytes
+    replayed: Replayed
     nodes: dict[int, Node]
     linked: set[int]
     paths: dict[int, str]
@@ -61,10 +62,12 @@ class _Hive:
 def parse(job: Job) -> Iterator[ParserOutput]:
     """Events of all keys in the order of their cells, issues, and the ledger."""
     with job.source.open() as stream:
-        raw = stream.read()
-    yield from log_issues(raw, job)
+        found = stream.read()
+    replayed = replay(found, job)
+    yield from replayed.issues
+    raw = replayed.raw
     name = job.source.path.rpartition("\\")[2].upper()
-    hive = _Hive(name, job.source.path, job.source.state, raw, {}, reachable(raw, header(raw).root), {})
+    hive = _Hive(name, job.source.path, job.source.state, raw, replayed, {}, reachable(raw, header(raw).root), {})
     failed = yield from _load(hive)
     times: list[int] = []
     for node in hive.nodes.values():
@@ -72,7 +75,7 @@ def parse(job: Job) -> Iterator[ParserOutput]:
         times += [ns] if ns is not None else []
         yield from _key(hive, node)
     yield Ledger(
-        bytes_seen=len(raw),
+        bytes_seen=len(found),
         found=len(hive.nodes) + len(failed),
         parsed=len(hive.nodes),
         failed=len(failed),
@@ -139,9 +142,18 @@ def _generic(hive: _Hive, node: Node, path: str, good: list[Value]) -> Event:
         act="modified",
         kind="windows.registry.key",
         subject=f"registry key {hive.name}\\{path} was changed",
-        origin=Origin((Span(node.offset, node.size),), f"{hive.name}\\{path}", state),
+        origin=_origin(hive, node, path, state),
         data=data,
     )
+
+
+def _origin(hive: _Hive, node: Node, path: str, state: str) -> Origin:
+    """Where a key lies; offsets of a replayed key count in the replayed hive, its bytes are in the log."""
+    log = hive.replayed.source(node.offset, node.size)
+    where = f"{hive.name}\\{path}"
+    if log is None:
+        return Origin((Span(node.offset, node.size),), where, state)
+    return Origin((Span(node.offset, node.size, layer="replayed"),), f"{where} (replayed from {log})", state)
 
 
 def _shown(name: str, path: str, good: list[Value]) -> dict[str, str]:
@@ -191,9 +203,10 @@ def recognises(head: bytes, path: str) -> bool:
 
 PARSER = Parser(
     name="windows.registry",
-    version=1,
+    version=2,
     definitions=("WindowsRegistryHives", "WindowsUserHives"),
     companions=(
+        Companion(role="log", pattern="{name}.LOG"),
         Companion(role="log1", pattern="{name}.LOG1"),
         Companion(role="log2", pattern="{name}.LOG2"),
     ),

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from parsers.ntfs import filetime
 from parsers.registry import hive
 from parsers.registry.keys import Value
+from parsers.registry.logfile import checksum
 from parsers.registry.plugins import PLUGINS, Key
 from parsers.registry.secrets import HIDDEN
 from shellcase.model import Event, Job
@@ -56,7 +57,8 @@ def small(value: bytes = b"e\0v\0i\0l\0\0\0", name: str = "ImagePath") -> bytes:
     bins += _cell(struct.pack("<2sHII", b"lf", 1, run_at, 0)) + _cell(struct.pack("<I", vk_at))
     bins += _cell(struct.pack("<2sHIIIHH", b"vk", len(name), len(value), data_at, 1, 1, 0) + name.encode())
     bins += _cell(value)
-    head = struct.pack("<4sIIQIIIII", b"regf", 7, 7, T0, 1, 5, 0, 1, root_at).ljust(4096, b"\0")
+    head = struct.pack("<4sIIQIIIII", b"regf", 7, 7, T0, 1, 5, 0, 1, root_at).ljust(508, b"\0")
+    head = (head + struct.pack("<I", checksum(head))).ljust(4096, b"\0")
     rest = 4096 - 32 - len(bins)
     hbin = struct.pack("<4sII", b"hbin", 0, 4096).ljust(32, b"\0") + bins + struct.pack("<i", rest)
     return head + hbin.ljust(4096, b"\0")
@@ -115,14 +117,12 @@ def test_long_values_are_cut_visibly_and_passwords_are_not_shown(tmp_path: Path)
     assert hidden == {"DefaultPassword": HIDDEN}
 
 
-def test_a_newer_transaction_log_is_told(tmp_path: Path) -> None:
-    raw = bytearray(small())
-    raw[4] = 9  # the hive was not closed: 9 ≠ 7
-    log = struct.pack("<4sIIQIII", b"regf", 9, 9, T0, 1, 6, 6).ljust(512, b"\0")
-    log += struct.pack("<4sIII", b"HvLE", 512, 0, 9).ljust(512, b"\0")
-    out = read(tmp_path, bytes(raw), log1=log)
-    assert ["not replayed" in i.what for i in out.issues] == [True]
-    assert read(tmp_path, small(), log1=log.replace(b"\x09\0\0\0", b"\x07\0\0\0")).issues == []
+def test_a_newer_transaction_log_beside_a_clean_hive_is_told(tmp_path: Path) -> None:
+    """Windows would not apply it; neither do we, but nobody should miss it."""
+    log = struct.pack("<4sIIQIII", b"regf", 9, 9, T0, 1, 6, 6).ljust(508, b"\0")
+    log += struct.pack("<I", checksum(log)) + struct.pack("<4sIII", b"HvLE", 512, 0, 9).ljust(512, b"\0")
+    assert ["not replayed" in i.what for i in read(tmp_path, small(), log1=log).issues] == [True]
+    assert read(tmp_path, small(), log1=bytes(512)).issues == []
 
 
 def test_a_damaged_header_does_not_lose_the_keys(tmp_path: Path) -> None:
