@@ -12,8 +12,10 @@ from importlib import import_module
 from shellcase.model import Parser
 
 MODULES: tuple[str, ...] = (
+    "parsers.database.bits",
     "parsers.database.srum",
     "parsers.database.ual",
+    "parsers.database.wmi",
     "parsers.defender.content",
     "parsers.defender.detection",
     "parsers.defender.mplog",
