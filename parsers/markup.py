@@ -19,6 +19,9 @@ import numpy as np
 MOST_READ = 4 << 20
 """Bytes that are looked at; configuration files have less."""
 
+_NEAR = 8192
+"""Characters within which instructions and CDATA end."""
+
 MOST_TAGS = 50_000
 """Start tags that are read; those behind are counted only. The largest real file has some two thousand."""
 
@@ -135,25 +138,29 @@ def _hidden(text: str, markup: Markup) -> Iterator[tuple[int, int]]:
 
 
 def _behind(text: str, mark: str, at: int) -> int:
-    """Just behind the next mark, or behind the line where there is none."""
-    found = text.find(mark, at)
-    line = text.find("\n", at)
-    return found + len(mark) if found >= 0 else line + 1 if line >= 0 else len(text)
+    """Just behind the next mark, or behind the line where none is near; no place is looked at over and over."""
+    near = at + _NEAR
+    found, line = text.find(mark, at, near), text.find("\n", at, near)
+    return found + len(mark) if found >= 0 else line + 1 if line >= 0 else at + 2
 
 
 def _comment_end(text: str, at: int, markup: Markup) -> int:
-    end, following = text.find("-->", at + 4), text.find("<!--", at + 4)
-    if end >= 0 and not 0 <= following < end:
+    following = text.find("<!--", at + 4)
+    stop = following if following >= 0 else len(text)
+    end = text.find("-->", at + 4, stop)
+    if end >= 0:
         return end + 3
     markup.wrong.append(("comment without an end", at, at + 4))
-    nearly = _NEARLY.search(text, at + 4, following if following >= 0 else len(text))
+    nearly = _NEARLY.search(text, at + 4, stop)
     return nearly.end() if nearly else at + 4
 
 
 def _tag(text: str, at: int) -> Tag:
     match = _START.match(text, at)
     if match is None:
-        stop = min((n for n in (text.find("<", at + 1), text.find(">", at + 1) + 1) if n > 0), default=len(text))
+        following = text.find("<", at + 1)
+        following = following if following >= 0 else len(text)
+        stop = text.find(">", at + 1, following) + 1 or following
         name = re.match(_NAME, text[at + 1 : at + 129], re.ASCII)
         return Tag(name[0] if name else "?", at, stop, empty=True, damaged=True, text_end=stop)
     attributes = tuple(

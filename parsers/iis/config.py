@@ -23,6 +23,7 @@ _FILES = ("physicalPath", "image", "assemblyPath", "scriptProcessor", "directory
 _PLACES = {"location": "path", "site": "name", "application": "path"}
 _HIDDEN = "hidden"
 _SUBJECT = 300
+_MOST_ISSUES = 10_000
 _FIELDS: Mapping[str, str] = {
     "*": "each attribute under its name with `@` before it, entities undone; `hidden` for passwords and keys",
     "element": "the element's name",
@@ -49,7 +50,7 @@ def parse(job: Job) -> Iterator[ParserOutput]:
             yield _issue(markup, "tag is not well-formed, kept as raw text", tag.start, tag.text_end)
         account.parsed += 1
         yield _event(job, markup, tag, number)
-    for what, start, end in markup.wrong:
+    for what, start, end in markup.wrong[:_MOST_ISSUES]:
         yield _issue(markup, what, start, end)
     left = markup.units.place(markup.read_to, markup.read_to)[0]
     if left < job.source.size - len(raw) % markup.units.width:

@@ -96,6 +96,14 @@ def test_a_giant_is_read_in_part_and_the_rest_is_accounted_for(piece: bytes, rea
     assert [i.what for i in said.issues if i.grade == "lost"] == ["configuration is too large, the rest is not read"]
 
 
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("piece", [b"<!--", b'<a b="', b"<![CDATA[", b"<?", b"</a>", b"<a>x", b"<a><b></x>", b"<"])
+def test_endless_beginnings_do_not_hang(piece: bytes, tmp_path: Path) -> None:
+    said = read(PARSER, piece * (MOST_READ // len(piece)), PATH, tmp_path)
+    assert said.ledger.found == said.ledger.parsed + said.ledger.failed
+    assert len(said.issues) <= 60_001
+
+
 @pytest.mark.real
 def test_every_element_of_real_configurations_is_told_as_an_xml_reader_has_it() -> None:
     """Names, attributes and their order, against Python's own XML reader; hidden values aside."""
