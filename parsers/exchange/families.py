@@ -88,7 +88,7 @@ ACTIVITY = Family(
     act="requested",
     usual=("TimeStamp", "ServerName", "EventId", "EventData"),
     pivots={"user": ("user",), "url": ("URL",)},
-    subject=lambda told: f"control panel {told.get('EventId')} {_activity(told).get('URL', '')}",
+    subject=lambda told: f"control panel {told.get('EventId')} {told.get('URL', '')}",
     more=_activity,
     replaced=("EventData",),
     fields={"URL": "the panel's URL", "PSA": "the account", "ActID": "activity id", "user": "PSA without its marks"},
@@ -146,7 +146,7 @@ AUDIT = Family(
         "ResultStatus",
     ),
     pivots={"user": ("user", "UserKey"), "command": ("command", "Operation"), "src_ip": ("client",)},
-    subject=lambda told: f"audited {_audit(told).get('command') or told.get('Operation')}",
+    subject=lambda told: f"audited {told.get('command') or told.get('Operation')}",
     more=_audit,
     fields={
         "command": "Operation with its parameters",

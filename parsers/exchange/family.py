@@ -30,7 +30,7 @@ class Family:
 
     `log_type` is sought in what follows `#Log-type:`, `name` in the file's name when that header is lost. `pivots`
     names, for a column of the timeline, the columns it is taken from: the first that is not empty. `subject` gives
-    the line people read, `more` what is added to the row's own columns; of these, `replaced` are left out, since
+    the line people read (it sees what `more` added), `more` what is added to the row's own columns; of these, `replaced` are left out, since
     what is added holds all they say.
     """
 
@@ -71,7 +71,11 @@ def _fill(family: Family, data: Data) -> Filled:
     added = family.more(told) if family.more else {}
     whole: Data = {**{k: v for k, v in data.items() if k not in family.replaced}, **added}
     pivots = {column: _pivot(column, family.pivots[column], whole) for column in PIVOTS if column in family.pivots}
-    return Filled(subject=" ".join(family.subject(told).split()), pivots=pivots, data=whole)
+    return Filled(
+        subject=" ".join(family.subject({**told, **{k: str(v) for k, v in added.items()}}).split()),
+        pivots=pivots,
+        data=whole,
+    )
 
 
 def _pivot(column: str, sources: tuple[str, ...], data: Data) -> Cell:
