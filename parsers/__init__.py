@@ -41,6 +41,7 @@ MODULES: tuple[str, ...] = (
     "parsers.ntfs.mft",
     "parsers.ntfs.usnjrnl",
     "parsers.registry.hive",
+    "parsers.web.assembly",
     "parsers.web.compiled",
     "parsers.web.page",
 )

@@ -12,6 +12,9 @@ import html
 import re
 from collections.abc import Callable, Iterator
 
+SOURCES = frozenset(["js", "cs", "vb"])
+"""Script without a page around it: sources that ASP.NET makes of a page, scripts for the Windows Script Host."""
+
 MOST_ADDED = 1 << 20  # characters of decoded base64 that are looked at
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})")
 _JOINED = re.compile(r"(?:\"\s*[+&]\s*\"|'\s*[+&]\s*')")
@@ -44,7 +47,7 @@ def text_of(raw: bytes) -> str:
 
 def server_script(text: str, extension: str) -> str:
     """What the server would run: script blocks, or the whole of a handler, service or Razor page."""
-    if extension in ("ashx", "asmx", "svc", "cshtml", "vbhtml"):
+    if extension in ("ashx", "asmx", "svc", "cshtml", "vbhtml") or (extension in SOURCES and "<" not in text[:64]):
         return _DIRECTIVE.sub("", text)
     parts = [*_tagged(text), *(m[1] for m in _BLOCK.finditer(text))]
     return "\n".join(part for part in parts if part.strip())

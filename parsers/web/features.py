@@ -13,7 +13,8 @@ from msgspec import Struct
 from parsers.web.decode import plain, runs_on_server, script_tags, server_script
 
 _SINKS: tuple[tuple[str, str], ...] = (
-    ("eval", r"\beval(?:_r)?\s*\("),
+    ("eval", r"\beval(?:_r)?\s*(?:\(|\brequest\b)"),  # VBScript needs no bracket
+    ("encoded script", r"#@~\^[\w+/]{6}=="),
     ("execute", r"\b(?:ExecuteGlobal|ExecuteStatement|Execute)\b\s*[(\s\"]"),
     ("Process.Start", r"\bProcess\.Start\b|\bnew\s+(?:System\.Diagnostics\.)?Process\b|\bProcessStartInfo\b"),
     ("WScript.Shell", r"WScript\.Shell"),

@@ -7,12 +7,13 @@ with the place, the name and the times of the file.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
 from parsers.web import vdir_export
 from parsers.web.allowlist import exposed, known_good
-from parsers.web.decode import runs_on_server, script_tags, text_of
+from parsers.web.decode import SOURCES, runs_on_server, script_tags, text_of
 from parsers.web.features import Features, features
 from shellcase.model import Event, Issue, Job, Kind, Ledger, Moment, Origin, Parser, ParserOutput, Span, Value
 
@@ -20,6 +21,8 @@ MOST_READ = 1 << 20  # bytes looked at; the longest page of an Exchange build is
 PAGES = frozenset(["aspx", "ashx", "asmx", "asp", "ascx", "asax", "svc", "cshtml", "vbhtml", "master"])
 _TEXTS = frozenset(["js", "htm", "html", "txt", "css", "inc", "cer", "cdx", "asa", "config", "xml"])
 _DUMP = b"MDMP"
+_GENERATED = re.compile(r"(?i)\\App_(?:Web|Code|global)[^\\]*\.\w+$")
+_SERVER_WORDS = re.compile(r"WScript\.Shell|\bRequest\s*(?:\.\s*Item\s*)?\[\s*[\"']|\bHttpContext\.Current\b")
 
 
 def parse(job: Job) -> Iterator[ParserOutput]:
@@ -138,7 +141,10 @@ def recognises(head: bytes, path: str) -> bool:
         return True
     if vdir_export.is_export(head):
         return True
-    return (extension in _TEXTS or not extension) and _scripted(text_of(head))
+    text = text_of(head)
+    if extension in SOURCES and (_GENERATED.search(path) or _SERVER_WORDS.search(text)):
+        return True
+    return (extension in _TEXTS or not extension) and _scripted(text)
 
 
 def _scripted(text: str) -> bool:
@@ -159,8 +165,8 @@ _FEATURES = {
 
 PARSER = Parser(
     name="web.page",
-    version=1,
-    definitions=("ExchangeWebFolders", "WebRoots", "DeletedFiles", "DroppedScripts"),
+    version=2,
+    definitions=("ExchangeWebFolders", "WebRoots", "AspNetTemporaryFiles", "DeletedFiles", "DroppedScripts"),
     yields=(
         Kind(name="web.page", fields=_FEATURES),
         Kind(

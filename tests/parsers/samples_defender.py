@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
+from tests.parsers.assembly_build import shell as assembly
 from tests.parsers.stub import corpora
 
 SHELL = (
@@ -99,6 +100,7 @@ def detection(name: str = "6AFE33A0-19BA-4FFF-892F-B700539D7D63") -> bytes:
 DETECTION_PATH = f"{PLACE}\\Scans\\History\\Service\\DetectionHistory\\1A\\6AFE33A0-19BA-4FFF-892F-B700539D7D63"
 
 SAMPLES: dict[str, tuple[tuple[str, Callable[[], bytes]], ...]] = {
+    "web.assembly": (("C:\\Windows\\Temporary ASP.NET Files\\App_Web_a1.dll", assembly),),
     "windows.defender.content": ((CONTENT_PATH, content),),
     "windows.defender.detection": ((DETECTION_PATH, detection),),
     "windows.defender.log": ((MPLOG_PATH, mplog),),

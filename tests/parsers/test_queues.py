@@ -51,7 +51,9 @@ def test_a_job_with_a_broken_text_costs_itself(tmp_path: Path) -> None:
     struct.pack_into("<I", raw, at, 0x7FFFFFFF)
     said = _bits(tmp_path, bytes(raw))
     assert (said.ledger.found, said.ledger.failed) == (3, 1)
-    assert {e.data["job_id"] for e in said.events} == {f"{{00000000-0000-0000-0000-00000000000{n}}}" for n in (2, 3)}
+    assert {str(e.data["job_id"]) for e in said.events} == {
+        f"{{00000000-0000-0000-0000-00000000000{n}}}" for n in (2, 3)
+    }
 
 
 def test_a_job_comes_back_from_its_bytes(tmp_path: Path) -> None:
