@@ -29,9 +29,9 @@ class Family:
     """One kind of text log.
 
     `log_type` is sought in what follows `#Log-type:`, `name` in the file's name when that header is lost. `pivots`
-    names, for a column of the timeline, the columns it is taken from: the first that is not empty. `subject` gives
-    the line people read (it sees what `more` added), `more` what is added to the row's own columns; of these, `replaced` are left out, since
-    what is added holds all they say.
+    names, for a column of the timeline, the columns it is taken from: the first that is not empty. `more` is what is
+    added to the row's own columns; of these, `replaced` are left out, since what is added holds all they say.
+    `subject` gives the line people read and sees what was added.
     """
 
     kind: str
