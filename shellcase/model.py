@@ -262,7 +262,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Companion:
-    r"""A file read beside the artefact. `pattern`: a sibling name, `{name}.LOG1`; or `$MFT` of the same volume."""
+    r"""A file read beside the artefact. `pattern`: a sibling name, `{name}.LOG1`; or `$MFT` of the same volume.
+
+    `..\..\Entries\*` names all files of a folder near by; their roles are the role, a colon and the path.
+    """
 
     role: str
     pattern: str

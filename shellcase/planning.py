@@ -8,8 +8,9 @@ each other. Neither order nor cuts show in what comes out.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -20,11 +21,12 @@ from parsers import load
 from shellcase.case import Case, ObjectSource, open_object
 from shellcase.copies import Linking, Rank, Repeats, counted, entry_of, linking, of_shadow, ranks
 from shellcase.ledger import Entry
-from shellcase.model import HostFacts, Item, Parser, Span
+from shellcase.model import Companion, HostFacts, Item, Parser, Span
 from shellcase.placing import BIG
 from shellcase.worker import Task
 
 _GROUP_FILES = 64
+_MOST_BESIDE = 1024  # files of a folder read beside one artefact
 _GROUP_BYTES = 4 << 20
 _MANAGEMENT = "msexchange management.evtx"
 
@@ -55,7 +57,8 @@ class Scope:
 
         def find(parser: Parser, item: Item) -> dict[str, Item]:
             found = ((c.role, by_path.get(_at(item, _beside(c.pattern, item)))) for c in parser.companions)
-            return {role: other for role, other in found if other is not None}
+            named = {role: other for role, other in found if other is not None}
+            return named | {k: v for c in parser.companions for k, v in _folder(c, item, self.items).items()}
 
         return find
 
@@ -197,3 +200,20 @@ def _beside(pattern: str, item: Item) -> str:
     folder, _, name = item.path.rpartition("\\")
     wanted = pattern.replace("{name}", name)
     return f"{item.path.split(chr(92), 1)[0]}\\{wanted}" if wanted.startswith("$") else f"{folder}\\{wanted}"
+
+
+def _folder(companion: Companion, item: Item, items: Sequence[Item]) -> dict[str, Item]:
+    r"""All files of a folder that a pattern like `..\..\Entries\*` names; each gets a role of its own."""
+    *steps, last = companion.pattern.split("\\")
+    if last != "*":
+        return {}
+    parts = item.path.lower().split("\\")[:-1]
+    for step in steps:
+        parts = parts[:-1] if step == ".." else [*parts, step.lower()]
+    folder = _at(item, "\\".join(parts))
+    inside = (i for i in items if i.object and not i.stream and counted(i) and _at(i, _parent(i)) == folder)
+    return {f"{companion.role}:{i.path.lower()}": i for i in islice(inside, _MOST_BESIDE)}
+
+
+def _parent(item: Item) -> str:
+    return item.path.rpartition("\\")[0]

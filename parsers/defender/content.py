@@ -19,7 +19,20 @@ from parsers.defender.entry import Entry, Resource, read
 from parsers.defender.rc4 import Rc4, turn
 from parsers.web.decode import text_of
 from parsers.web.features import features
-from shellcase.model import Event, Issue, Job, Kind, Ledger, Moment, Origin, Parser, ParserOutput, Span, Value
+from shellcase.model import (
+    Companion,
+    Event,
+    Issue,
+    Job,
+    Kind,
+    Ledger,
+    Moment,
+    Origin,
+    Parser,
+    ParserOutput,
+    Span,
+    Value,
+)
 
 _STREAM = struct.Struct("<IIQI")
 _DATA, _ALTERNATE = 1, 4
@@ -199,6 +212,7 @@ PARSER = Parser(
     name="windows.defender.content",
     version=1,
     definitions=("DefenderFiles",),
+    companions=(Companion(role="entry", pattern="..\\..\\Entries\\*"),),
     yields=(
         Kind(
             name="windows.defender.content",
