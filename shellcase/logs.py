@@ -20,6 +20,18 @@ FAMILIES = {
     "exchange.management.cmdlet": "Event log",
     "windows.evtx.record": "Event log",
     "exchange.oabgenerator.entry": "OAB generator",
+    "exchange.ecp.activity": "Control panel (ECP)",
+    "exchange.cmdletinfra.cmdlet": "Exchange cmdlets",
+    "exchange.ews.request": "Web services (EWS)",
+    "exchange.audit.record": "Exchange audit",
+    "exchange.tracking.event": "Message tracking",
+    "exchange.smtp.receive": "SMTP",
+    "exchange.smtp.send": "SMTP",
+    "exchange.agent.action": "Transport agents",
+    "exchange.setup.step": "Exchange setup",
+    "iis.httperr.entry": "HTTPERR",
+    "iis.ncsa.request": "IIS",
+    "iis.native.request": "IIS",
     "ntfs.usn.record": "Change journal",
 }
 DRAWN = ("Front end (HttpProxy)", "IIS", "Control panel (ECP)")
