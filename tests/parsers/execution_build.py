@@ -80,3 +80,46 @@ def custom(paths: list[str]) -> bytes:
     """A custom jump list with one category of tasks."""
     links = b"".join(CLASS + link(path) for path in paths)
     return struct.pack("<IIIIII", 2, 1, 0, 0, 2, len(paths)) + links + bytes.fromhex("abfbbfba")
+
+
+def task(command: str, arguments: str, author: str = "EX01\\admin") -> bytes:
+    """A task as Windows writes it, UTF-16 with its mark."""
+    rows = [
+        '<?xml version="1.0" encoding="UTF-16"?>',
+        '<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">',
+        f"  <RegistrationInfo><Date>2021-03-03T07:49:42.1234567</Date><Author>{author}</Author></RegistrationInfo>",
+        "  <Triggers><CalendarTrigger><Repetition><Interval>PT45M</Interval></Repetition>",
+        "    <StartBoundary>2021-03-03T08:00:00</StartBoundary><Enabled>true</Enabled></CalendarTrigger>",
+        "    <LogonTrigger /></Triggers>",
+        '  <Principals><Principal id="Author"><UserId>S-1-5-18</UserId></Principal></Principals>',
+        "  <Settings><Hidden>true</Hidden></Settings>",
+        f'  <Actions Context="Author"><Exec><Command>{command}</Command>',
+        f"    <Arguments>{arguments}</Arguments></Exec></Actions>",
+        "</Task>",
+    ]
+    return "\r\n".join([*rows, ""]).encode("utf-16")
+
+
+def report(program: str, module: str, time: int = T0) -> bytes:
+    """A crash report."""
+    rows = [
+        "Version=1",
+        "EventType=APPCRASH",
+        f"EventTime={time}",
+        "Consent=1",
+        "Sig[0].Name=Application Name",
+        f"Sig[0].Value={program.rpartition(chr(92))[2]}",
+        "Sig[3].Name=Fault Module Name",
+        f"Sig[3].Value={module}",
+        f"LoadedModule[0]={program}",
+        "FriendlyEventName=Stopped working",
+        f"AppPath={program}",
+    ]
+    return "\r\n".join([*rows, ""]).encode("utf-16")
+
+
+def recycled(path: str, size: int = 4096, version: int = 2, time: int = T0) -> bytes:
+    """A `$I` file."""
+    label = path.encode("utf-16-le") + b"\0\0"
+    head = struct.pack("<QQQ", version, size, time)
+    return head + (label.ljust(520, b"\0") if version == 1 else struct.pack("<I", len(label) // 2) + label)
