@@ -125,7 +125,7 @@ def _old(job: Job, raw: bytes) -> Iterator[ParserOutput]:
         after = places[number + 1] - 16 if number + 1 < len(places) else len(raw)
         end = min(after, at + _MOST_JOB)
         try:
-            found_job = read_job(raw, at, end)
+            found_job = read_job(raw[at:end], 0, end - at)
         except BadJobError as error:
             account.lost(at - 16, min(32, len(raw) - at + 16))
             yield Issue(grade="damaged", what="a job cannot be read", offset=at - 16, length=48, found=str(error))

@@ -22,7 +22,7 @@ _MOST_RECORD = 1 << 20
 _MOST_TEXTS = 256
 _EARLY, _LATE = 119_600_064_000_000_000, 157_469_184_000_000_000  # 1980 and 2100 as FILETIME
 _NARROW = re.compile(rb"\x00([\x20-\x7e\t\r\n][\x20-\x7e\t\r\n\xa0-\xff]{1,65535})(?=\x00)")
-_BROAD = re.compile(rb"\x01((?:[^\x00]\x00|[\x00-\xff][\x01-\xff]){2,32768}?)(?=\x00\x00)")
+_MOST_WIDE = 1 << 22  # bytes of one record that are tried as UTF-16
 _SID = re.compile(rb"\x01[\x01-\x0f]\x00\x00\x00\x00\x00[\x01-\x12]")
 
 CLASSES = (
@@ -114,7 +114,22 @@ def _until_next(body: bytes) -> int:
 
 def _texts(body: bytes) -> Iterator[str]:
     narrow = ((m.start(), m[1].decode("cp1252", "backslashreplace")) for m in _NARROW.finditer(body))
-    broad = ((m.start(), m[1].decode("utf-16-le", "backslashreplace")) for m in _BROAD.finditer(body))
-    readable = ((at, text) for at, text in broad if text.isprintable() or "\n" in text)
-    for _, text in sorted([*narrow, *readable]):
+    for _, text in sorted([*narrow, *_wide(body)]):
         yield text
+
+
+def _wide(body: bytes) -> Iterator[tuple[int, str]]:
+    """UTF-16 texts behind a one; in one pass, and never more than so many bytes tried."""
+    at, end, left = body.find(b"\1"), 0, _MOST_WIDE
+    while at >= 0 and left > 0:
+        if end <= at:
+            end = body.find(b"\0\0", at + 1)
+        if end < 0:
+            return
+        stop = end + (end - at - 1) % 2
+        left -= stop - at
+        text = body[at + 1 : stop].decode("utf-16-le", "backslashreplace")
+        if len(text) > 1 and all(c.isprintable() or c in "\r\n\t" for c in text):
+            yield at, text
+            at = stop
+        at = body.find(b"\1", at + 1)

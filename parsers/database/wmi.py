@@ -16,7 +16,7 @@ from parsers.database.cimpages import PAGE, Instance, Place, places, read
 from parsers.database.sid import sid_text
 from shellcase.model import Event, Issue, Job, Kind, Moment, Origin, Parser, ParserOutput, Span, Value
 
-_MOST_READ = 512 << 20
+_MOST_READ = 256 << 20
 _QUERY = re.compile(r"\s*select\s", re.IGNORECASE)
 _NAMED = re.compile(r'(?:\\\\[^"]{0,256}:)?(\w{1,128})\.Name\s*=\s*"([^"]{0,1024})"')
 _NAMESPACE = re.compile(r"(?i)(?:\\\\[^\\]+\\)?root(?:[\\/]\w+)*")

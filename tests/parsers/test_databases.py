@@ -6,13 +6,16 @@ import json
 import random
 import struct
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from parsers.database import srum, ual
-from parsers.database.ese.catalogue import Database, Row
+from parsers.database.ese.catalogue import Database, Row, Table
 from parsers.database.ese.pages import read_head
+from parsers.database.ual_tables import ROLES
+from parsers.database.ual_tables import TABLES as FORMS
 from shellcase.model import Job
 from tests.parsers.replaying import check_way_back
 from tests.parsers.stub import Answer, answer, corpora, write_source
@@ -154,3 +157,34 @@ def test_a_lost_page_costs_its_rows_and_no_others(tmp_path: Path) -> None:
     want = [(e.subject, e.data) for e in sound.events if e not in inside]
     assert [(e.subject, e.data) for e in said.events] == want
     assert any(issue.offset == page.offset for issue in said.issues)
+
+
+def _client(line: dict[str, object]) -> Row:
+    """A golden row as the database holds it: addresses as bytes, times as FILETIME."""
+    values: dict[str, int | str | bytes] = {}
+    for name, value in line.items():
+        if name in ("InsertDate", "LastAccess"):
+            moment = datetime.fromisoformat(str(value))
+            values[name] = int(moment.timestamp()) * 10**7 + 116_444_736_000_000_000
+        elif name == "Address":
+            values[name] = bytes.fromhex(str(value))
+        else:
+            values[name] = value if isinstance(value, int) else str(value)
+    values["RoleGuid"] = str(values["RoleGuid"]).upper()
+    return Row(dict(values), 0, 0, 1, live=True)
+
+
+def test_clients_are_told_with_address_user_role_and_days() -> None:
+    """Values of another tool's golden rows; the database they came from is not in the corpora."""
+    golden = _corpus("go-ese/fixtures/UAL_CLIENTS.golden").decode().splitlines()
+    row = _client(json.loads(golden[1]))
+    said = list(ual._tell(Table(1, "CLIENTS", 4), FORMS["CLIENTS"], ROLES, row))
+    assert [(s.when.text[:19], s.when.means) for s in said] == [
+        ("2021-06-12T23:48:45", "first"),
+        ("2021-06-13T12:24:25", "last"),
+        ("2021-06-12", "bucket"),
+        ("2021-06-13", "bucket"),
+    ]
+    assert [s.data.get("count") for s in said] == [None, None, 27, 74]
+    assert {(s.pivots["src_ip"], s.pivots["user"]) for s in said} == {("fe80::e15c:c557:4b0c:3739", "lab\\dc-1$")}
+    assert {s.data["role"] for s in said} == {"Active Directory Domain Services"}
