@@ -15,7 +15,6 @@ from msgspec import Struct
 FIRST_BIN = 0x1000
 NOWHERE = 0xFFFF_FFFF
 _NK_LEAST = 0x4C
-_MOST_DEPTH = 8  # of lists in lists; Windows writes one
 
 
 class Damage(Struct, frozen=True):
@@ -70,10 +69,25 @@ def _cells_of(raw: bytes, at: int, end: int) -> Iterator[tuple[int, int, bool] |
         size = struct.unpack_from("<i", raw, at)[0]
         length = abs(size)
         if length < 8 or length % 8 or at + length > end:
-            yield Damage(at, end - at, "the cells of this bin break off")
-            return
+            again = _again(raw, at + 8, end)
+            yield Damage(at, again - at, "the cells of this bin break off")
+            at = again
+            continue
         yield at, length, size < 0
         at += length
+
+
+def _again(raw: bytes, at: int, end: int) -> int:
+    """Where a row of cells starts that goes on to the very end of the bin; the end itself where there is none."""
+    reaches = bytearray((end - at) // 8 + 2)
+    last, first = (end - at) // 8, end
+    reaches[last] = (end - at) % 8 == 0
+    for step in range(last - 1, -1, -1):
+        length = abs(struct.unpack_from("<i", raw, at + 8 * step)[0])
+        if length >= 8 and length % 8 == 0 and at + 8 * step + length <= end and reaches[step + length // 8]:
+            reaches[step] = 1
+            first = at + 8 * step
+    return first
 
 
 def is_key(raw: bytes, at: int, size: int) -> bool:
@@ -84,38 +98,8 @@ def is_key(raw: bytes, at: int, size: int) -> bool:
 
 
 def cell(raw: bytes, offset: int) -> bytes:
-    """Content of the cell at a file offset; empty where there is none."""
+    """Content of the cell at a file offset, free or not; empty where there is none."""
     if offset < FIRST_BIN or offset + 8 > len(raw):
         return b""
     size = abs(struct.unpack_from("<i", raw, offset)[0])
     return raw[offset + 4 : offset + size]
-
-
-def reachable(raw: bytes, root: int) -> set[int]:
-    """File offsets of the keys that the lists of subkeys lead to, starting at the root. Each list is read once."""
-    seen: set[int] = set()
-    lists: set[int] = set()
-    todo = [root]
-    while todo:
-        at = todo.pop()
-        if at in seen or raw[at + 4 : at + 6] != b"nk":
-            continue
-        seen.add(at)
-        if at + 4 + 0x20 <= len(raw):
-            count, _, where = struct.unpack_from("<III", raw, at + 4 + 0x14)
-            todo += _subkeys(raw, where + FIRST_BIN, lists) if count and where != NOWHERE else []
-    return seen
-
-
-def _subkeys(raw: bytes, where: int, lists: set[int], depth: int = 0) -> list[int]:
-    """File offsets in a list of subkeys (li, lf, lh, or ri with lists inside)."""
-    if where in lists or depth > _MOST_DEPTH:
-        return []
-    lists.add(where)
-    body = cell(raw, where)
-    step = {b"lf": 8, b"lh": 8, b"li": 4, b"ri": 4}.get(body[:2], 0)
-    count = min(int.from_bytes(body[2:4], "little"), (len(body) - 4) // step) if step else 0
-    found = [int.from_bytes(body[4 + i * step : 8 + i * step], "little") + FIRST_BIN for i in range(count)]
-    if body[:2] != b"ri":
-        return found
-    return [key for part in found for key in _subkeys(raw, part, lists, depth + 1)]

@@ -7,147 +7,95 @@ told as it is after its transaction logs.
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 
 from parsers.ntfs import filetime
-from parsers.registry.cells import Damage, cells, header, is_key, reachable
-from parsers.registry.keys import MOST_TEXT, MOST_VALUES, BadValue, Node, Value, read_node, values
+from parsers.registry.cells import header
+from parsers.registry.keys import MOST_TEXT, MOST_VALUES, BadValue, Node, Value, values
 from parsers.registry.plugins import PLUGINS, Key, Said
-from parsers.registry.replay import Replayed, replay
+from parsers.registry.replay import replay
 from parsers.registry.secrets import HIDDEN, secret
+from parsers.registry.tree import Hive, load
 from shellcase.model import Companion, Event, Issue, Job, Kind, Ledger, Origin, Parser, ParserOutput, Span
 from shellcase.model import Value as Field
 
-_DEEPEST = 512  # levels, as Windows allows
 _KNOWN = frozenset(
     ["SYSTEM", "SOFTWARE", "SAM", "SECURITY", "DEFAULT", "COMPONENTS", "NTUSER.DAT", "USRCLASS.DAT", "AMCACHE.HVE"]
 )
 
 
-@dataclass(slots=True)
-class _Hive:
-    """One hive while it is read. Keys by the file offset of their cell."""
-
-    name: str
-    file: str
-    state: str
-    raw: bytes
-    replayed: Replayed
-    nodes: dict[int, Node]
-    linked: set[int]
-    paths: dict[int, str]
-
-    def path(self, offset: int) -> str:
-        """The path of a key below the root; a parent that is not there is shown as such."""
-        steps: list[Node] = []
-        path = self.paths.get(offset)
-        while path is None:
-            node = self.nodes.get(offset)
-            if node is None or len(steps) >= _DEEPEST:
-                path = f"<lost parent 0x{offset:x}>" if node is None else "<too deep>"
-            elif node.root:
-                path = ""
-            else:
-                steps.append(node)
-                offset = node.parent
-                path = self.paths.get(offset)
-        for node in reversed(steps):
-            path = f"{path}\\{node.name}" if path else node.name
-            self.paths[node.offset] = path
-        return path
-
-
 def parse(job: Job) -> Iterator[ParserOutput]:
     """Events of all keys in the order of their cells, issues, and the ledger."""
     with job.source.open() as stream:
-        found = stream.read()
-    replayed = replay(found, job)
+        raw = stream.read()
+    replayed = replay(raw, job)
     yield from replayed.issues
-    raw = replayed.raw
-    name = job.source.path.rpartition("\\")[2].upper()
-    hive = _Hive(name, job.source.path, job.source.state, raw, replayed, {}, reachable(raw, header(raw).root), {})
-    failed = yield from _load(hive)
+    hive = yield from load(replayed.raw, replayed, job.source.path, job.source.state)
     times: list[int] = []
     for node in hive.nodes.values():
         ns = filetime.to_ns(node.ticks)
-        times += [ns] if ns is not None else []
+        times += [ns] if ns is not None and not hive.left(node) else []
+        yield from _key(hive, node)
+    for node in sorted(hive.gone.values(), key=lambda node: node.offset):
         yield from _key(hive, node)
     yield Ledger(
-        bytes_seen=len(found),
-        found=len(hive.nodes) + len(failed),
+        bytes_seen=len(raw),
+        found=len(hive.nodes) + len(hive.failed),
         parsed=len(hive.nodes),
-        failed=len(failed),
-        recovered=len(hive.nodes.keys() - hive.linked),
-        failed_ranges=tuple(failed),
+        failed=len(hive.failed),
+        recovered=sum(map(hive.left, hive.nodes.values())) + len(hive.gone),
+        announced=hive.links.announced + 1 if hive.links.above else None,
+        failed_ranges=tuple(hive.failed),
         first_ns=min(times, default=None),
         last_ns=max(times, default=None),
     )
 
 
-def _load(hive: _Hive) -> Generator[ParserOutput, None, list[tuple[int, int]]]:
-    """Decode the keys of all cells; returns the ranges of those that could not be."""
-    failed: list[tuple[int, int]] = []
-    found: list[tuple[int, int]] = []
-    for one in cells(hive.raw):
-        if isinstance(one, Damage):
-            yield Issue(grade="damaged", what=one.what, offset=one.offset, length=one.length, expected="cells in bins")
-        elif one[2] and is_key(hive.raw, one[0], one[1]):
-            found.append(one[:2])
-    strange = sorted(hive.linked - {offset for offset, _ in found})
-    for offset, size in [*found, *((offset, 8) for offset in strange)]:
-        try:
-            hive.nodes[offset] = read_node(hive.raw, offset)
-        except (ValueError, struct.error) as error:
-            failed.append((offset, size))
-            yield Issue(
-                grade="damaged",
-                what="this key cannot be read",
-                offset=offset,
-                length=size,
-                expected="a key",
-                found=str(error),
-            )
-    for offset in strange:
-        yield Issue(grade="odd", what="a key that is listed lies in a cell marked free", offset=offset)
-    return failed
-
-
-def _key(hive: _Hive, node: Node) -> Iterator[ParserOutput]:
-    """The events of one key, and issues for values that cannot be read."""
+def _key(hive: Hive, node: Node) -> Iterator[ParserOutput]:
+    """The events of one key, and issues for values that cannot be read; a deleted key is told as far as it goes."""
     path = hive.path(node.offset)
     good: list[Value] = []
+    lost = 0
     for value in values(hive.raw, node):
-        if isinstance(value, BadValue):
+        if not isinstance(value, BadValue):
+            good.append(value)
+        elif node.offset in hive.gone:
+            lost += 1
+        else:
             where = f"{hive.name}\\{path}"
             found = f"{value.what} (at byte {value.offset})"
             yield Issue(grade="damaged", what="a value cannot be read", offset=node.offset, found=found, locator=where)
-        else:
-            good.append(value)
     if filetime.to_ns(node.ticks) is None:
         yield Issue(grade="odd", what="a key without a time", offset=node.offset, found=str(node.ticks), locator=path)
-    generic = _generic(hive, node, path, good)
+    generic = _generic(hive, node, path, good, lost)
     yield generic
     yield from _meanings(hive, path, good, generic)
 
 
-def _generic(hive: _Hive, node: Node, path: str, good: list[Value]) -> Event:
-    state = hive.state if node.offset in hive.linked or hive.state != "live" else "recovered"
-    data: dict[str, Field] = {"hive": hive.name, "key": path, "values": _shown(hive.name, path, good)}
+def _generic(hive: Hive, node: Node, path: str, good: list[Value], lost: int) -> Event:
+    data: dict[str, Field] = {"hive": hive.name, "key": path, "values": _shown(hive.role, path, good)}
     if len(good) > MOST_VALUES:
         data["values_not_shown"] = len(good) - MOST_VALUES
+    if lost:
+        data["values_lost"] = lost
+    deleted = "deleted " if node.offset in hive.gone else ""
     return Event(
         when=filetime.moment(node.ticks, "written"),
         act="modified",
         kind="windows.registry.key",
-        subject=f"registry key {hive.name}\\{path} was changed",
-        origin=_origin(hive, node, path, state),
+        subject=f"{deleted}registry key {hive.name}\\{path} was changed",
+        origin=_origin(hive, node, path, _state(hive, node)),
         data=data,
     )
 
 
-def _origin(hive: _Hive, node: Node, path: str, state: str) -> Origin:
+def _state(hive: Hive, node: Node) -> str:
+    if not hive.left(node):
+        return hive.state
+    return "recovered" if hive.state == "live" else f"{hive.state}+recovered"
+
+
+def _origin(hive: Hive, node: Node, path: str, state: str) -> Origin:
     """Where a key lies; offsets of a replayed key count in the replayed hive, its bytes are in the log."""
     log = hive.replayed.source(node.offset, node.size)
     where = f"{hive.name}\\{path}"
@@ -167,12 +115,12 @@ def _shown(name: str, path: str, good: list[Value]) -> dict[str, str]:
     return out
 
 
-def _meanings(hive: _Hive, path: str, good: list[Value], generic: Event) -> Iterator[Event]:
+def _meanings(hive: Hive, path: str, good: list[Value], generic: Event) -> Iterator[Event]:
     """What the plug-ins say of a key."""
     told: list[tuple[str, Said]] = []
     for plugin in PLUGINS:
-        if plugin.knows(hive.name, path):
-            key = Key(hive.name, hive.file, path, generic.when, _by_name(good))
+        if plugin.knows(hive.role, path):
+            key = Key(hive.role, hive.file, path, generic.when, _by_name(good))
             told += [(plugin.kind, said) for said in plugin.read(key)]
     for ordinal, (kind, said) in enumerate(told, 1):
         yield Event(
@@ -218,6 +166,7 @@ PARSER = Parser(
                 "key": "path below the hive's root",
                 "values": "values by name, as text",
                 "values_not_shown": "how many more there are",
+                "values_lost": "values of a deleted key whose bytes are used for something else now",
             },
         ),
         *(Kind(name=kind, fields=fields) for kind, fields in {p.kind: p.fields for p in PLUGINS}.items()),

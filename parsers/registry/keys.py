@@ -53,7 +53,10 @@ class BadValue(Struct, frozen=True):
 
 
 class Node(Struct, frozen=True):
-    """A key: `offset` and `parent` are file offsets of cells, `ticks` the FILETIME of its last change."""
+    """A key: `offset` and `parent` are file offsets of cells, `ticks` the FILETIME of its last change.
+
+    `cut` is how many bytes of the name lie outside of the cell.
+    """
 
     offset: int
     size: int
@@ -63,6 +66,7 @@ class Node(Struct, frozen=True):
     root: bool
     count: int
     values_at: int
+    cut: int = 0
 
 
 def utf16(raw: bytes) -> str:
@@ -77,12 +81,12 @@ def read_node(raw: bytes, offset: int) -> Node:
     parent = struct.unpack_from("<I", body, 0x10)[0]
     count, values = struct.unpack_from("<II", body, 0x24)
     length = struct.unpack_from("<H", body, 0x48)[0]
-    if body[:2] != b"nk" or 0x4C + length > len(body):
-        msg = f"a name of {length} bytes in a cell of {len(body)}"
+    if body[:2] != b"nk":
+        msg = f"no key but {body[:2].hex() or 'nothing'}"
         raise ValueError(msg)
     name = _name(body[0x4C : 0x4C + length], bool(flags & _LATIN_NAME))
     places = (parent + FIRST_BIN, bool(flags & _ROOT_FLAG), 0 if count == NOWHERE else count, values + FIRST_BIN)
-    return Node(offset, len(body) + 4, name, ticks, *places)
+    return Node(offset, len(body) + 4, name, ticks, *places, max(0, 0x4C + length - len(body)))
 
 
 def _name(raw: bytes, latin: bool) -> str:

@@ -15,8 +15,8 @@ _BINARY = (0, 3)
 
 
 def secret(hive: str, path: str, name: str, kind: int) -> bool:
-    """Whether a value of this key must not be shown."""
+    """Whether a value of this key must not be shown; of SAM and SECURITY also where its parent is lost."""
     keys = _KEYS.get(hive)
-    if keys and keys.fullmatch(path) and (kind in _BINARY or kind > 11 or hive == "SECURITY"):
+    if keys and (keys.fullmatch(path) or "<" in path) and (kind in _BINARY or kind > 11 or hive == "SECURITY"):
         return True
     return bool(_NAMES.fullmatch(name))

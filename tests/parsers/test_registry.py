@@ -20,7 +20,7 @@ from parsers.registry.keys import Value
 from parsers.registry.logfile import checksum
 from parsers.registry.plugins import PLUGINS, Key
 from parsers.registry.secrets import HIDDEN
-from shellcase.model import Event, Job
+from shellcase.model import Event, Job, Source
 from tests.parsers.stub import Answer, FileSource, answer, corpora, write_source
 
 _REGIPY = corpora() / "regipy/regipy_tests/data"
@@ -74,6 +74,12 @@ def corpus(name: str) -> bytes:
     return lzma.decompress((_REGIPY / f"{name}.xz").read_bytes())
 
 
+def corpus_file(path: str, folder: Path) -> Source:
+    """A hive of the corpora, unpacked; its name says nothing."""
+    raw = (corpora() / path).read_bytes()
+    return write_source(folder, lzma.decompress(raw) if path.endswith(".xz") else raw, f"C:\\{Path(path).stem}")
+
+
 def keys(out: Answer) -> dict[str, Event]:
     return {str(e.data["key"]): e for e in out.events if e.kind == "windows.registry.key"}
 
@@ -99,8 +105,41 @@ def test_a_broken_value_costs_itself_and_not_its_key(tmp_path: Path) -> None:
 def test_a_broken_list_of_subkeys_does_not_lose_the_subkeys(tmp_path: Path) -> None:
     raw = small().replace(b"lf\x01\x00", b"xx\x01\x00")
     out = read(tmp_path, raw)
+    assert keys(out)["Run"].origin.state == "live"
+    assert (out.ledger.found, out.ledger.parsed, out.ledger.recovered) == (2, 2, 0)
+    assert [(i.expected, i.found[:6]) for i in out.issues] == [("1 subkeys", "0 in t")]
+
+
+def test_a_key_outside_of_a_whole_list_is_a_leftover(tmp_path: Path) -> None:
+    """The root says it has no subkeys and no list: `Run` is no key of the hive any more."""
+    raw = bytearray(small())
+    root = raw.index(b"nk")
+    raw[root + 0x14 : root + 0x18], raw[root + 0x1C : root + 0x20] = bytes(4), b"\xff" * 4
+    out = read(tmp_path, bytes(raw))
     assert keys(out)["Run"].origin.state == "recovered"
-    assert (out.ledger.found, out.ledger.parsed, out.ledger.recovered) == (2, 2, 1)
+    assert (out.ledger.found, out.ledger.recovered, out.issues) == (2, 1, [])
+
+
+def test_a_deleted_key_is_told_from_the_free_cell_it_lies_in(tmp_path: Path) -> None:
+    raw = bytearray(small())
+    run = raw.index(b"nk\x20\x00")
+    root = raw.index(b"nk")
+    raw[run - 4 : run] = struct.pack("<i", -struct.unpack_from("<i", raw, run - 4)[0])
+    raw[root + 0x14 : root + 0x18], raw[root + 0x1C : root + 0x20] = bytes(4), b"\xff" * 4
+    out = read(tmp_path, bytes(raw))
+    gone = keys(out)["Run"]
+    assert (gone.origin.state, gone.data["values"]) == ("recovered", {"ImagePath": "evil"})
+    assert gone.subject == "deleted registry key SYSTEM\\Run was changed"
+    assert (out.ledger.found, out.ledger.parsed, out.ledger.recovered) == (1, 1, 1)
+
+
+def test_a_broken_cell_does_not_cost_the_rest_of_its_bin(tmp_path: Path) -> None:
+    """One changed byte in the size of the root's cell: the next cells are found again by their own row of sizes."""
+    raw = bytearray(small())
+    raw[4096 + 32] ^= 0x01
+    out = read(tmp_path, bytes(raw))
+    assert {"", "Run"} == keys(out).keys()
+    assert ["break off" in i.what for i in out.issues][:1] == [True]
 
 
 def test_a_key_that_is_its_own_parent_ends_in_a_marker(tmp_path: Path) -> None:
@@ -208,6 +247,38 @@ def test_sound_hives_give_their_known_numbers_of_keys_and_values() -> None:
         live = [e for e in keys(out).values() if e.origin.state == "live"]
         values = sum(map(_values, keys(out).values()))
         assert (row["path"], len(live), values) == (row["path"], known["keys"], known["values"])
+
+
+_DAMAGED = {
+    "plaso/test_data/regf/corrupt_sub_key_list.hiv": (101, 100, 0, 0),
+    "regipy/regipy_tests/data/corrupted_system_hive.xz": (1831, 5881, 245, 0),
+    "yarp/hives_for_tests/BadBaseBlockHive/BadBaseBlockHive": (5003, 0, 1, 0),
+    "yarp/hives_for_tests/BadListHive": (7, 0, 1, 0),
+    "yarp/hives_for_tests/BadLogHive1/BadLogHive": (5003, 0, 1, 0),
+    "yarp/hives_for_tests/BadSubkeyHive": (7, 0, 1, 0),
+    "yarp/hives_for_tests/NewDirtyHive1/NewDirtyHive": (5, 2, 4, 0),
+    "yarp/hives_for_tests/OldDirtyHive/OldDirtyHive": (5003, 0, 1, 0),
+    "yarp/hives_for_tests/TruncatedDirtyHive": (85, 0, 0, 0),
+    "yarp/hives_for_tests/TruncatedHive": (85, 0, 0, 0),
+    "yarp/hives_for_tests/TruncatedNameHive": (2, 0, 1, 0),
+    "yarp/hives_for_tests/TruncatedPairHive": (4, 0, 1, 0),
+    "yarp/hives_for_tests/TruncatedPairHive2": (6, 5, 0, 0),
+}
+"""Live keys, their values, leftovers, keys that cannot be read."""
+
+
+@needs_corpora
+def test_damaged_hives_give_at_least_what_the_other_reader_got(tmp_path: Path) -> None:
+    rows = list(csv.DictReader((corpora() / "MANIFEST.csv").read_text(encoding="utf-8").splitlines()))
+    damaged = {r["path"]: json.loads(r["expectation"]) for r in rows if r["kind"] == "hive-corrupt"}
+    assert damaged.keys() == _DAMAGED.keys()
+    for path, known in damaged.items():
+        out = answer(hive.parse, Job(source=corpus_file(path, tmp_path)))
+        live = [e for e in out.events if e.kind == "windows.registry.key" and e.origin.state == "live"]
+        count = (len(live), sum(map(_values, live)), out.ledger.recovered, out.ledger.failed)
+        assert (path, count) == (path, _DAMAGED[path])
+        assert len(live) >= known["keys"]
+        assert out.issues or path.endswith(("PairHive", "PairHive2"))
 
 
 @needs_corpora

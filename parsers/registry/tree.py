@@ -1,0 +1,129 @@
+"""A hive while it is read: its keys by the place of their cells, their paths, and which of them are only leftovers."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+
+from parsers.registry.cells import Damage, cells, header, is_key
+from parsers.registry.deleted import deleted_nodes
+from parsers.registry.keys import Node, read_node
+from parsers.registry.links import Links
+from parsers.registry.replay import Replayed
+from parsers.registry.roles import role
+from shellcase.model import Issue
+
+_DEEPEST = 512  # levels, as Windows allows
+
+
+@dataclass(slots=True)
+class Hive:
+    """One hive. Keys by the file offset of their cell; `gone` are those found in free cells."""
+
+    name: str
+    file: str
+    state: str
+    raw: bytes
+    replayed: Replayed
+    role: str = ""
+    nodes: dict[int, Node] = field(default_factory=dict)
+    gone: dict[int, Node] = field(default_factory=dict)
+    links: Links = field(default_factory=Links)
+    failed: list[tuple[int, int]] = field(default_factory=list)
+    _paths: dict[int, str] = field(default_factory=dict)
+
+    def path(self, offset: int) -> str:
+        """The path of a key below the root; a parent that is not there is shown as such."""
+        steps: list[Node] = []
+        path = self._paths.get(offset)
+        while path is None:
+            node = self.nodes.get(offset) or self.gone.get(offset)
+            if node is None or len(steps) >= _DEEPEST:
+                path = f"<lost parent 0x{offset:x}>" if node is None else "<too deep>"
+            elif node.root:
+                path = ""
+            else:
+                steps.append(node)
+                offset = self._parent(node)
+                path = self._paths.get(offset)
+        for node in reversed(steps):
+            path = f"{path}\\{node.name}" if path else node.name
+            self._paths[node.offset] = path
+        return path
+
+    def _parent(self, node: Node) -> int:
+        """What the key names, or where that is no key the one in whose list it stands."""
+        return node.parent if node.parent in self.nodes else self.links.above.get(node.offset, node.parent)
+
+    def left(self, node: Node) -> bool:
+        """Whether a key is only a leftover."""
+        return node.offset not in self.links
+
+    def first_keys(self) -> Iterator[str]:
+        """Names of the keys right below the root."""
+        roots = {node.offset for node in self.nodes.values() if node.root}
+        return (node.name for node in self.nodes.values() if node.parent in roots)
+
+
+def load(raw: bytes, replayed: Replayed, path: str, state: str = "live") -> Generator[Issue, None, Hive]:
+    """Read the keys of all cells; what cannot be read is told and counted in `failed`."""
+    name = path.rpartition("\\")[2].upper()
+    hive = Hive(name, path, state, raw, replayed)
+    root = header(raw).root
+    hive.links.follow(raw, root, root)
+    yield from _read(hive)
+    got = hive.links.adopt(raw, {node.offset: node.parent for node in hive.nodes.values()})
+    for offset, count in got.items():
+        yield _short(hive, offset, count)
+    hive.role = role(name, hive.first_keys())
+    return hive
+
+
+def _read(hive: Hive) -> Iterator[Issue]:
+    found: list[tuple[int, int]] = []
+    used: set[int] = set()
+    for one in cells(hive.raw):
+        if isinstance(one, Damage):
+            yield Issue(grade="damaged", what=one.what, offset=one.offset, length=one.length, expected="cells in bins")
+        elif one[2]:
+            used.add(one[0])
+            if is_key(hive.raw, one[0], one[1]):
+                found.append(one[:2])
+        else:
+            hive.gone.update((node.offset, node) for node in deleted_nodes(hive.raw, one[0], one[1]))
+    known = {offset for offset, _ in found}
+    strange = [offset for offset in sorted(hive.links.above) if offset not in known]
+    for offset, size in [*found, *((offset, 8) for offset in strange)]:
+        yield from _node(hive, offset, size)
+    for offset in strange:
+        hive.gone.pop(offset, None)
+        if offset not in used:
+            yield Issue(grade="odd", what="a key that is listed does not lie in a cell in use", offset=offset)
+
+
+def _node(hive: Hive, offset: int, size: int) -> Iterator[Issue]:
+    try:
+        node = read_node(hive.raw, offset)
+    except (ValueError, struct.error) as error:
+        hive.failed.append((offset, size))
+        what = "this key cannot be read"
+        yield Issue(grade="damaged", what=what, offset=offset, length=size, expected="a key", found=str(error))
+        return
+    hive.nodes[offset] = node
+    if node.cut:
+        found = f"{node.name!r}, {node.cut} bytes are missing"
+        yield Issue(grade="damaged", what="the name of a key does not fit into its cell", offset=offset, found=found)
+
+
+def _short(hive: Hive, offset: int, count: int) -> Issue:
+    announced, listed = hive.links.short[offset]
+    where = f"{hive.name}\\{hive.path(offset)}"
+    return Issue(
+        grade="damaged",
+        what="the list of subkeys of a key does not hold what the key announces",
+        offset=offset,
+        expected=f"{announced} subkeys",
+        found=f"{listed} in the list, {count} more name this key as their parent",
+        locator=where,
+    )
