@@ -14,9 +14,21 @@ from collections.abc import Iterator, Sequence
 
 import evtx
 
-from parsers.eventlog.walk import CHUNK_HEADER, CHUNK_MAGIC, FILE_HEADER, FILE_MAGIC, LEAST_RECORD, RECORD_MAGIC, Record
+from parsers.eventlog.frame import (
+    CHUNK_HEADER,
+    CHUNK_MAGIC,
+    FILE_HEADER,
+    FILE_MAGIC,
+    LEAST_RECORD,
+    RECORD_MAGIC,
+    Record,
+)
 
 Decoded = str | None
+
+_NO_NUMBER = 2**64 - 1  # the fast reader stops at the record with the chunk's last number, wherever it lies
+_COMMON = 1  # the highest byte of a FILETIME of the years 1829 to 2057
+_ANY_TIME = _COMMON << 56  # the fast reader gives up a chunk at a time of writing that no calendar has
 
 
 def _file_header() -> bytes:
@@ -53,10 +65,13 @@ def _mend(raw: bytes, records: Sequence[Record]) -> tuple[bytes, list[int | None
         elif room and before:
             struct.pack_into("<I", chunk, before.offset + 4, record.offset - before.offset)
         slots.append(index)
+        if record.odd or record.written >> 56 != _COMMON:
+            struct.pack_into("<4sIQQ", chunk, record.offset, RECORD_MAGIC, record.size, record.number, _ANY_TIME)
         at, before = record.offset + record.size, record
     chunk[:CHUNK_HEADER] = bytes(CHUNK_HEADER)
-    first, last = records[0].number, records[-1].number
-    struct.pack_into("<8sQQQQIII", chunk, 0, CHUNK_MAGIC, first, last, first, last, 128, records[-1].offset, at)
+    numbers = {record.number for record in records}
+    last = next(number for number in range(_NO_NUMBER, 0, -1) if number not in numbers)
+    struct.pack_into("<8sQQQQIII", chunk, 0, CHUNK_MAGIC, *(1, last) * 2, 128, records[-1].offset, at)
     return bytes(chunk), slots
 
 

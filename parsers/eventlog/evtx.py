@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 from parsers.account import Account
 from parsers.eventlog.decode import decode
 from parsers.eventlog.fallback import SecondReader
+from parsers.eventlog.frame import FILE_HEADER, FILE_MAGIC, Record
 from parsers.eventlog.record import CMDLET_KIND, COLUMNS, KIND, BadRecordError, row
-from parsers.eventlog.walk import FILE_HEADER, FILE_MAGIC, Chunk, Record, chunks, split
+from parsers.eventlog.walk import Chunk, chunks, split
 from parsers.eventlog.xmltree import Node, from_json
 from parsers.rows import ROWS_PER_BATCH, Rows
 from shellcase.model import EventBatch, Grade, Issue, Job, Kind, Parser, ParserOutput
@@ -95,8 +96,15 @@ def _check(chunk: Chunk, account: Account) -> Iterator[Issue]:
             met = f"{len(chunk.records)} records"
             what = "chunk header announces another number of records"
             yield _issue("damaged", what, chunk.offset, chunk.length, where, str(chunk.announced), met)
-    for part in chunk.checksums_wrong:
-        yield _issue("odd", f"checksum of {part} is wrong", chunk.offset, chunk.length, where, "CRC-32 as stored", "")
+    for part, stored, met in chunk.checksums_wrong:
+        what = f"checksum of {part} is wrong"
+        yield _issue("odd", what, chunk.offset, chunk.length, where, f"CRC-32 {stored:08x}", f"{met:08x}")
+    if chunk.mark_wrong:
+        what = "the free-space mark is not where the live records end"
+        yield _issue("damaged", what, chunk.offset, chunk.length, where, *chunk.ends)
+    for odd in [record for record in chunk.records if record.odd]:
+        what = f"record header: {odd.odd}"
+        yield _issue("damaged", what, chunk.offset + odd.offset, odd.size, where, "two sizes and a signature", "")
     for gap in chunk.gaps:
         account.lost(chunk.offset + gap.offset, gap.length)
         grade: Grade = "lost" if gap.headed else "damaged"

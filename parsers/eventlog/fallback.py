@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from parsers.eventlog.walk import CHUNK_HEADER, Record
+from parsers.eventlog.frame import CHUNK_HEADER, Record
 from parsers.eventlog.xmltree import Node
 
 MOST_REFUSED = 32

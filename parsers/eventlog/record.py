@@ -10,9 +10,9 @@ import msgspec
 
 from parsers.eventlog.cmdlet import PROVIDER as CMDLET_PROVIDER
 from parsers.eventlog.cmdlet import cmdlet_fields, cmdlet_subject
+from parsers.eventlog.frame import Record
 from parsers.eventlog.pivots import pivots
 from parsers.eventlog.subjects import subject
-from parsers.eventlog.walk import Record
 from parsers.eventlog.xmltree import Content, Node, child, event_data, flatten
 from parsers.rows import Cell, ts_cells
 from parsers.times import FILETIME_1970, filetime_ns, filetime_text, iso_ns

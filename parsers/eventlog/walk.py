@@ -1,9 +1,9 @@
 """The frame of an EVTX file: chunks and record headers, read without decoding a single record.
 
 File header 4096 bytes, then chunks of 65536. Chunk header 512: `ElfChnk\\0`, first and last record number, first and
-last record id (u64 at 8, 16, 24, 32), offset of the free space (u32 at 48), CRC-32 of the records (u32 at 52), flags
-(u32 at 120), CRC-32 of the header (u32 at 124), string table at 128, template table at 384. A record: `**\\0\\0`, size
-(u32), record id (u64), FILETIME written (u64), BinXML, size again. Source: libyal's EVTX format notes, checked here.
+last record id (u64 at 8, 16, 24, 32), offset of the last record and of the free space (u32 at 44, 48), CRC-32 of the
+records (u32 at 52), flags (u32 at 120), CRC-32 of the header (u32 at 124), string table at 128, template table at 384.
+Source: libyal's EVTX format notes, checked here.
 """
 
 from __future__ import annotations
@@ -14,22 +14,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
+from parsers.eventlog.frame import (
+    CHUNK,
+    CHUNK_HEADER,
+    CHUNK_MAGIC,
+    FILE_HEADER,
+    LEAST_RECORD,
+    RECORD_MAGIC,
+    Record,
+    damaged_record,
+    record_at,
+    search,
+)
+from parsers.eventlog.mark import agreed, live_end, mark
 from shellcase.model import Job, Source, Span
 
-FILE_HEADER, CHUNK, CHUNK_HEADER = 4096, 65536, 512
-FILE_MAGIC, CHUNK_MAGIC, RECORD_MAGIC = b"ElfFile\0", b"ElfChnk\0", b"**\0\0"
-LEAST_RECORD = 28
 SPAN_CHUNKS = 512
 NO_CHECKSUMS = 4
-
-
-class Record(NamedTuple):
-    """A record header; `offset` is inside the chunk, `written` a FILETIME."""
-
-    offset: int
-    size: int
-    number: int
-    written: int
+_ENOUGH = 7  # of the eight bytes of a chunk's signature
 
 
 class Gap(NamedTuple):
@@ -40,9 +42,20 @@ class Gap(NamedTuple):
     headed: bool
 
 
+class Checksum(NamedTuple):
+    """A CRC-32 that does not hold: of what, as stored, as computed."""
+
+    part: str
+    stored: int
+    met: int
+
+
 @dataclass(slots=True)
 class Chunk:
-    """One chunk, padded with zeros to full size. `slack` are whole records behind the free-space mark."""
+    """One chunk, padded with zeros to full size. `slack` are whole records behind the last live one.
+
+    `checked` says whether its records have a checksum, `mark_wrong` that the free-space mark is not their end.
+    """
 
     offset: int
     length: int
@@ -52,12 +65,20 @@ class Chunk:
     records: list[Record] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     slack: list[Record] = field(default_factory=list)
-    checksums_wrong: tuple[str, ...] = ()
+    checksums_wrong: tuple[Checksum, ...] = ()
+    checked: bool = False
+    mark_wrong: bool = False
 
     @property
     def is_blank(self) -> bool:
         """Never used: no header and nothing but zeros."""
         return not self.good_magic and not any(self.raw)
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """Where the live records end and where the header says they do, inside the chunk."""
+        last = self.records[-1] if self.records else None
+        return str(last.offset + last.size if last else CHUNK_HEADER), str(mark(self.raw))
 
 
 def split(source: Source) -> tuple[Span, ...]:
@@ -83,62 +104,63 @@ def walk(offset: int, found: bytes) -> Chunk:
     """Read one chunk's header and the headers of its records."""
     raw = found.ljust(CHUNK, b"\0")
     chunk = Chunk(offset, len(found), raw, raw.startswith(CHUNK_MAGIC))
-    end = CHUNK
-    if chunk.good_magic:
-        first, last, free = *struct.unpack_from("<QQ", raw, 8), *struct.unpack_from("<I", raw, 48)
-        end = free if CHUNK_HEADER <= free <= CHUNK else CHUNK
-        chunk.announced = last - first + 1 if 0 <= last - first < CHUNK // LEAST_RECORD else None
+    has_header = sum(map(int.__eq__, raw[:8], CHUNK_MAGIC)) >= _ENOUGH
+    sound = has_header and _header(chunk)
+    free = mark(raw)
+    if has_header and CHUNK_HEADER <= free <= CHUNK and (sound or agreed(raw)):
+        end = free
+        _walk_records(chunk, min(end, len(found)))
+    else:
+        _walk_records(chunk, len(found))
+        end = live_end(raw, chunk.records, has_header=has_header)
+        chunk.records = [record for record in chunk.records if record.offset < end]
+        chunk.gaps = [gap for gap in chunk.gaps if gap.offset < end]
+        chunk.mark_wrong = has_header and end != free
+    if has_header:
         chunk.checksums_wrong = tuple(_wrong_checksums(raw, end))
-    _walk_records(chunk, min(end, len(found)))
-    if chunk.good_magic and end < CHUNK:
-        chunk.slack = list(_search(raw, end, CHUNK))
+    behind = max([end, *(record.offset + record.size for record in chunk.records[-1:])])
+    chunk.slack = list(search(raw, behind, CHUNK))
     return chunk
 
 
-def _wrong_checksums(raw: bytes, end: int) -> Iterator[str]:
+def _header(chunk: Chunk) -> bool:
+    """Take what the header says; whether its checksum holds."""
+    first, last = struct.unpack_from("<QQ", chunk.raw, 8)
+    chunk.announced = last - first + 1 if 0 <= last - first < CHUNK // LEAST_RECORD else None
+    flags, stored = struct.unpack_from("<II", chunk.raw, 120)
+    chunk.checked = not flags & NO_CHECKSUMS
+    return chunk.checked and _header_checksum(chunk.raw) == int(stored)
+
+
+def _header_checksum(raw: bytes) -> int:
+    return zlib.crc32(raw[128:512], zlib.crc32(raw[:120]))
+
+
+def _wrong_checksums(raw: bytes, end: int) -> Iterator[Checksum]:
     records_crc, flags, header_crc = (struct.unpack_from("<I", raw, at)[0] for at in (52, 120, 124))
     if flags & NO_CHECKSUMS:
         return
-    if zlib.crc32(raw[128:512], zlib.crc32(raw[:120])) != header_crc:
-        yield "chunk header"
-    if zlib.crc32(raw[CHUNK_HEADER:end]) != records_crc:
-        yield "records"
+    for part, stored, met in (
+        ("chunk header", header_crc, _header_checksum(raw)),
+        ("records", records_crc, zlib.crc32(raw[CHUNK_HEADER:end])),
+    ):
+        if stored != met:
+            yield Checksum(part, stored, met)
 
 
 def _walk_records(chunk: Chunk, end: int) -> None:
-    at = CHUNK_HEADER
+    """Records from the chunk's header to `end`; the last one may run over it where all of its marks say so."""
+    at, sound = CHUNK_HEADER, 0
     while at + LEAST_RECORD <= end:
-        record = record_at(chunk.raw, at, end)
+        record = record_at(chunk.raw, at, chunk.length)
         if record is None:
-            after = next(_search(chunk.raw, at + 1, end), None)
-            upto = after.offset if after else end
-            if any(chunk.raw[at:upto]):
-                chunk.gaps.append(Gap(at, upto - at, chunk.raw.startswith(RECORD_MAGIC, at)))
-            at = upto
-        else:
+            if sound <= at:  # kept, so that a chunk full of damage is searched once
+                sound = next((after.offset for after in search(chunk.raw, at + 1, end)), end)
+            record = damaged_record(chunk.raw, at, sound, end)
+        if record is not None:
             chunk.records.append(record)
             at += record.size
-
-
-def _search(raw: bytes, start: int, end: int) -> Iterator[Record]:
-    """Records anywhere in a stretch of bytes; they need both copies of their size to agree."""
-    at = raw.find(RECORD_MAGIC, start, end)
-    while at >= 0:
-        record = record_at(raw, at, end, strict=True)
-        if record:
-            yield record
-        at = raw.find(RECORD_MAGIC, at + (record.size if record else 1), end)
-
-
-def record_at(raw: bytes, at: int, end: int, *, strict: bool = False) -> Record | None:
-    """The record header at a place, if a sane one is there; a wrong second size is forgiven if it swallows none."""
-    if at + LEAST_RECORD > end or not raw.startswith(RECORD_MAGIC, at):
-        return None
-    size, number, written = struct.unpack_from("<IQQ", raw, at + 4)
-    if size < LEAST_RECORD or at + size > end:
-        return None
-    if struct.unpack_from("<I", raw, at + size - 4)[0] == size:
-        return Record(at, size, number, written)
-    if strict or next(_search(raw, at + 1, at + size), None):
-        return None
-    return Record(at, size, number, written)
+        else:
+            if any(chunk.raw[at:sound]):
+                chunk.gaps.append(Gap(at, sound - at, chunk.raw.startswith(RECORD_MAGIC, at)))
+            at = sound

@@ -131,14 +131,34 @@ def test_a_spoiled_record_costs_only_itself(tmp_path: Path) -> None:
     assert said.ledger.failed_ranges[0][0] == at
 
 
-def test_a_spoiled_record_header_costs_only_itself(tmp_path: Path) -> None:
-    """Other readers stop the chunk where a size makes no sense."""
+@pytest.mark.parametrize(
+    ("at", "value", "what"),
+    [
+        (0, b"**\1\0", "its signature is wrong"),
+        (4, bytes(4), "its size is wrong"),
+        (4, b"\xff\xff\0\0", "its size is wrong"),
+        (4, b"\x60\0\0\0", "its size is wrong"),
+        (-4, bytes(4), "its second size is wrong"),
+    ],
+)
+def test_one_spoiled_mark_of_a_record_costs_nothing(at: int, value: bytes, what: str, tmp_path: Path) -> None:
+    """Other readers stop the chunk where a size makes no sense; two of three marks still tell the record."""
     raw = bytearray(evtx())
-    at = _offsets(raw)[9]
-    struct.pack_into("<I", raw, at + 4, 0)
+    starts = _offsets(raw)
+    place = (starts[9] if at >= 0 else starts[10]) + at
+    raw[place : place + 4] = value
+    said = read(bytes(raw), tmp_path)
+    assert (said.ledger.parsed, said.ledger.failed, said.ledger.announced) == (40, 0, 40)
+    assert [i.offset for i in said.issues if i.what == f"record header: {what}"] == [starts[9]]
+
+
+def test_a_record_without_any_size_costs_only_itself(tmp_path: Path) -> None:
+    raw = bytearray(evtx())
+    starts = _offsets(raw)
+    raw[starts[9] + 4 : starts[9] + 8] = raw[starts[10] - 4 : starts[10]] = b"\xff" * 4
     said = read(bytes(raw), tmp_path)
     assert (said.ledger.parsed, said.ledger.failed) == (39, 1)
-    assert said.ledger.announced == 40
+    assert said.ledger.failed_ranges == ((starts[9], starts[10] - starts[9]),)
 
 
 def test_a_string_table_that_runs_in_a_circle_does_not_hold_the_parser(tmp_path: Path) -> None:
