@@ -11,6 +11,7 @@ import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -21,6 +22,8 @@ import pyarrow.parquet as pq
 from parsers import load
 from shellcase import shards
 from shellcase.case import Case
+from shellcase.confine import ALONE, share
+from shellcase.early import Early, Stage
 from shellcase.errors import IntegrityError
 from shellcase.ledger import Entry
 from shellcase.model import HostFacts, Issue, Ledger, Span
@@ -29,39 +32,55 @@ from shellcase.planning import Scope, claims, folder_of, plan, scope_of
 from shellcase.pool import Broken, Pool
 from shellcase.schema import TIMELINE
 from shellcase.timeline import SORTING, write_sorted
-from shellcase.worker import Halt, Task, work
+from shellcase.worker import Halt, Short, Task, work
 
 __all__ = ["claims", "parse", "usable_cores"]
 
 _ROOM = 64 << 20
 """With less on the disk, what DuckDB or Arrow cannot write is a full disk; they do not always say so."""
 SECONDS = 600.0
-MEMORY = 6 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The tiers of a source that are done: their accounts, and what writes their timeline into a case."""
+
+    stage: Stage
+    source_id: str
+    entries: list[Entry]
+    write: Callable[[Case], None]
 
 
 def parse(
-    case: Case, source_id: str, host: HostFacts, *, jobs: int, progress: Callable[[int, int], None]
+    case: Case,
+    source_id: str,
+    host: HostFacts,
+    *,
+    jobs: int,
+    progress: Callable[[int, int], None],
+    first_answer: Callable[[Parsed], None] | None = None,
 ) -> list[Entry]:
-    """Parse everything, write the timeline of a source, return the ledger in order of item and parser."""
+    """Parse everything, write the timeline of a source, return the ledger in order of item and parser.
+
+    `first_answer` is called after each tier, in a thread of its own, while the next ones are parsed.
+    """
     case.shards.mkdir(parents=True, exist_ok=True)
     shards.sweep(case.shards)
     scope = scope_of(case, source_id)
     tasks, repeated = plan(case, source_id, host, scope)
-    total = sum(t.size for t in tasks)
-    progress(0, total)
-    ready = {t.shard for t in tasks if shards.finished(t.shard)}
-    done = sum(t.size for t in tasks if t.shard in ready)
-    todo = [t for t in tasks if t.shard not in ready]
-    broken: list[Task] = []
-    with Pool(work, min(jobs, len(todo) or 1), seconds=SECONDS, memory=MEMORY) as pool:
-        for task, answer in _answers(pool, todo):
-            done += task.size
-            progress(done, total)
-            if answer:
-                broken += _alone(case, task, answer)
-        for task, answer in _answers(pool, [t for t in broken if len(t.items) == 1]):
-            if answer:
-                _write_lost(task, answer)
+
+    def answer(stage: Stage) -> None:
+        done = list(stage.tasks)
+        entries = shards.joined(e for t in done for e in _account(t.shard))
+        if first_answer:
+            first_answer(Parsed(stage, source_id, entries, lambda partial: _write(partial, scope, done)))
+
+    early = Early(tasks, answer if first_answer else None)
+    try:
+        broken = _parse_tasks(case, tasks, jobs, progress, early)
+    finally:
+        early.close()
+    _last_chance(case, broken)
     again: dict[str, list[Task]] = {}
     for one in broken:
         again.setdefault(one.shard.rpartition("-")[0], []).append(one)
@@ -71,13 +90,53 @@ def parse(
     return sorted([*entries, *repeated], key=lambda e: (e.item, e.parser))
 
 
-def _answers(pool: Pool, tasks: list[Task]) -> Iterator[tuple[Task, Broken | None]]:
-    """What came of each task; OSError when it is the machine that fails, not the parser."""
+def _parse_tasks(
+    case: Case, tasks: list[Task], jobs: int, progress: Callable[[int, int], None], early: Early
+) -> list[Task]:
+    """Have every task done that no earlier run finished; returns what broke, one artefact a task."""
+    total, done, broken = sum(t.size for t in tasks), 0, list[Task]()
+    progress(0, total)
+    todo = list[Task]()
+    for task in tasks:
+        if shards.finished(task.shard):
+            done += task.size
+            early.done(task)
+        else:
+            todo.append(task)
+    with Pool(work, min(jobs, len(todo) or 1), seconds=SECONDS, memory=share(jobs)) as pool:
+        for task, reason in _answers(pool, todo):
+            done += task.size
+            progress(done, total)
+            early.done(task, whole=not reason)
+            if reason:
+                broken += _alone(case, task, reason)
+        _tell(case, pool)
+    return broken
+
+
+def _last_chance(case: Case, broken: list[Task]) -> None:
+    """What broke its worker, once more: one at a time, with the memory of all."""
+    if not broken:
+        return
+    with Pool(work, 1, seconds=SECONDS, memory=ALONE) as pool:
+        for task, reason in _answers(pool, broken):
+            if reason:
+                _write_lost(task, reason)
+
+
+def _tell(case: Case, pool: Pool) -> None:
+    for one in sorted(pool.confined, key=lambda c: (c.network, c.memory)):
+        memory = f"{one.memory} MiB" if one.memory else "not limited"
+        case.audit("workers", network=one.network, memory=memory)
+
+
+def _answers(pool: Pool, tasks: list[Task]) -> Iterator[tuple[Task, str]]:
+    """Each task and why it is not done, empty when it is; OSError when it is the machine that fails, not the parser."""
     for index, answer in pool.run(tasks):
         if isinstance(answer, Halt):
             raise answer.error()
-        broke = isinstance(answer, Broken) and not shards.finished(tasks[index].shard)
-        yield tasks[index], answer if broke else None
+        broke = isinstance(answer, (Broken, Short)) and not shards.finished(tasks[index].shard)
+        yield tasks[index], answer.reason if broke else ""
 
 
 def _account(shard: str) -> tuple[Entry, ...]:
@@ -113,16 +172,16 @@ def _clear(folder: Path) -> None:
     shutil.rmtree(folder / SORTING, ignore_errors=True)
 
 
-def _alone(case: Case, task: Task, answer: Broken) -> list[Task]:
+def _alone(case: Case, task: Task, reason: str) -> list[Task]:
     """A broken group again, one artefact a task; a single artefact gets its second and last chance."""
-    case.audit("worker broke", parser=task.parser, reason=answer.reason, artefacts=len(task.items))
+    case.audit("worker broke", parser=task.parser, reason=reason, artefacts=len(task.items))
     return [
-        msgspec.structs.replace(task, items=(i,), companions=(c,), shard=f"{task.shard}-{i.artifact_id}")
+        msgspec.structs.replace(task, items=(i,), companions=(c,), shard=f"{task.shard}-{i.artifact_id}", last=True)
         for i, c in zip(task.items, task.companions, strict=True)
     ]
 
 
-def _write_lost(task: Task, answer: Broken) -> None:
+def _write_lost(task: Task, reason: str) -> None:
     """An artefact that broke its worker twice: nothing of it in the timeline, all of it in the ledger."""
     parser = next(p for p in load() if p.name == task.parser)
     item = task.items[0]
@@ -142,7 +201,7 @@ def _write_lost(task: Task, answer: Broken) -> None:
                 what="parsing broke its worker process",
                 offset=lost.offset,
                 length=lost.length,
-                found=answer.reason,
+                found=reason,
             ),
         ),
         issue_count=1,

@@ -1,14 +1,13 @@
 """Worker processes that may crash, hang or eat memory without costing more than their own task.
 
 A task and its answer travel over a pipe. A worker that dies or overruns its time is replaced and its task comes back
-as `Broken`. Works with the start method spawn, so on every system; memory limits only where `resource` exists.
+as `Broken`. Works with the start method spawn, so on every system. What a worker may not do: see `confine`.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -16,6 +15,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
+
+from shellcase.confine import Confined, confine
 
 _CONTEXT = multiprocessing.get_context("spawn")
 
@@ -36,10 +37,14 @@ class _Worker:
 
 
 class Pool:
-    """Runs `work(task)` in `jobs` processes. `work` and its tasks and answers must be picklable."""
+    """Runs `work(task)` in `jobs` processes. `work` and its tasks and answers must be picklable.
+
+    `memory`: bytes each process may use beyond what it starts with. `confined`: what the workers said of themselves.
+    """
 
     def __init__(self, work: Callable[[Any], Any], jobs: int, *, seconds: float, memory: int | None = None) -> None:
         self._work, self._seconds, self._memory = work, seconds, memory
+        self.confined: set[Confined] = set()
         self._workers = [self._start() for _ in range(max(1, jobs))]
 
     def _start(self) -> _Worker:
@@ -78,16 +83,21 @@ class Pool:
         ready = wait([w.pipe for w in busy], timeout=min(pause, 1.0))
         for worker in busy:
             if worker.pipe in ready:
-                yield self._receive(worker)
+                answer = self._receive(worker)
+                if answer is not None:
+                    yield answer
             elif time.monotonic() > worker.deadline:
                 yield self._replace(worker, f"stopped after {self._seconds:.0f} s")
 
-    def _receive(self, worker: _Worker) -> tuple[int, Any]:
+    def _receive(self, worker: _Worker) -> tuple[int, Any] | None:
         try:
             answer = worker.pipe.recv()
         except (EOFError, ConnectionResetError):
             worker.process.join(5)
             return self._replace(worker, f"the worker process ended with code {worker.process.exitcode}")
+        if isinstance(answer, Confined):
+            self.confined.add(answer)
+            return None
         index, worker.task = worker.task, -1
         return index, answer
 
@@ -116,7 +126,8 @@ class Pool:
 def _serve(pipe: Connection, work: Callable[[Any], Any], memory: int | None) -> None:
     """What a worker does until its pipe closes. Ctrl-C is the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _limit_memory(memory)
+    with suppress(BrokenPipeError, ConnectionResetError):
+        pipe.send(confine(memory))
     while True:
         try:
             task = pipe.recv()
@@ -125,14 +136,3 @@ def _serve(pipe: Connection, work: Callable[[Any], Any], memory: int | None) -> 
         answer = work(task)
         with suppress(BrokenPipeError, ConnectionResetError):  # the program was killed; the next recv ends this
             pipe.send(answer)
-
-
-def _limit_memory(memory: int | None) -> None:
-    if memory is None or sys.platform == "win32":
-        return
-    try:
-        import resource
-    except ImportError:
-        return
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))

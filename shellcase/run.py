@@ -19,16 +19,17 @@ from collector.definitions import load as load_definitions
 from collector.image import Image
 from collector.queue import Preflight
 from collector.records import SourceRecord
+from shellcase import partial
 from shellcase.case import Case, CaseMeta
 from shellcase.computers import computers_of
 from shellcase.coverage.account import account
 from shellcase.detect import Detection, to_json
 from shellcase.detect import detect as find
-from shellcase.errors import LOSS, OK, UsageError, worst
+from shellcase.errors import LOSS, OK, ShellcaseError, UsageError, worst
 from shellcase.ledger import Entry, alarms, read_ledger
 from shellcase.model import HostFacts
 from shellcase.paper.audit import log_definitions, log_rules
-from shellcase.parsing import claims, parse, usable_cores
+from shellcase.parsing import Parsed, claims, parse, usable_cores
 from shellcase.report import write_report
 from shellcase.rooms import RULES
 from shellcase.rulebook import load as load_rules
@@ -144,7 +145,26 @@ def _parse_source(run: Run, record: SourceRecord) -> list[Entry]:
     if case.done(f"parsed-{record.source}"):
         own = {i.item for i in case.items() if i.source == record.source}
         return [e for e in read_ledger(case) if e.item in own]
-    return parse(case, record.source, record.host, jobs=run.jobs, progress=lambda d, t: run.progress("parse", d, t))
+    return parse(
+        case,
+        record.source,
+        record.host,
+        jobs=run.jobs,
+        progress=lambda d, t: run.progress("parse", d, t),
+        first_answer=lambda parsed: _first_answer(run, parsed),
+    )
+
+
+def _first_answer(run: Run, parsed: Parsed) -> None:
+    """Findings and a report of the tiers that are done, in a place of their own; what fails here stops nothing."""
+    said = partial.words(parsed.stage.tier, parsed.stage.tiers)
+    try:
+        own = partial.make(run.case, parsed.source_id, parsed.entries, parsed.write)
+        detect(Run(case=own))
+        partial.report(own, said)
+    except (ShellcaseError, OSError) as error:
+        said = f"no first answer ({error})"
+    run.progress(f"{said} {partial.page(run.case)}", 1, 1)
 
 
 def detect(run: Run) -> int:
@@ -195,7 +215,9 @@ COLLECTING: tuple[Step, ...] = (begin, collect, verify, settle)
 def execute(run: Run, steps: tuple[Step, ...] = STEPS) -> int:
     """Take the steps in order; the worst exit code wins."""
     try:
-        return worst([step(run) for step in steps])
+        code = worst([step(run) for step in steps])
+        partial.forget(run.case)
+        return code
     finally:
         if run.watch:
             run.watch.stop()

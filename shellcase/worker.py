@@ -44,7 +44,7 @@ _ROW_GROUP = 32768
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """A group of artefacts for one parser, or a span of one. `shard` is a path without ending.
 
-    `final`: the shard becomes a file of the timeline as it is.
+    `final`: the shard becomes a file of the timeline as it is. `last`: what lacks memory now lacks it for good.
     """
 
     parser: str
@@ -57,6 +57,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     tier: int = 2
     span: Span | None = None
     final: bool = False
+    last: bool = False
 
     @property
     def size(self) -> int:
@@ -95,10 +96,18 @@ _MACHINE = frozenset({
 """A full, broken or unplugged disk: never the fault of an artefact or its parser."""
 
 
-def work(task: Task) -> Halt | None:
+class Short(msgspec.Struct, frozen=True):
+    """The answer of a worker whose share of the memory was not enough: nothing of its task is kept."""
+
+    reason: str
+
+
+def work(task: Task) -> Halt | Short | None:
     """Parse a group and write its shard. Runs in a worker process."""
     try:
         _work(task)
+    except MemoryError as error:
+        return Short(f"out of memory: {error}"[:200])
     except OSError as error:
         if error.errno not in _MACHINE:
             raise
@@ -132,7 +141,7 @@ def _work(task: Task) -> None:
                 path=source.path,
                 state=item.state,
             )
-            entries.append(_parse_one(parser, job, ids, item, gathered))
+            entries.append(_parse_one(parser, job, ids, item, gathered, last=task.last))
         gathered.flush()
     shards.finish(task.shard, part, entries)
 
@@ -211,13 +220,15 @@ class _Intake:
         self.ledgers = [Ledger(bytes_seen=size, found=self.events + 1, parsed=self.events, failed=1)]
 
 
-def _parse_one(parser: Parser, job: Job, ids: Ids, item: Item, writer: _Shard) -> Entry:
+def _parse_one(parser: Parser, job: Job, ids: Ids, item: Item, writer: _Shard, *, last: bool) -> Entry:
     intake = _Intake(ids, writer)
     try:
         for out in parser.parse(job):
             intake.take(out)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _MACHINE:
+            raise
+        if isinstance(error, MemoryError) and not last:
             raise
         intake.stopped(error, job.span.length if job.span else item.size)
     intake.flush()

@@ -11,7 +11,18 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("shellcase", "collector", "parsers", "fixtures")
 MODEL = {"shellcase.model", "shellcase.records", "shellcase.schema", "shellcase.zones", "shellcase.errors"}
 ALL_KNOWING = {"shellcase.run", "shellcase.cli", "shellcase.parsing", "shellcase.worker", "shellcase.show"} | {
-    f"shellcase.{name}" for name in ("computers", "opening", "planning", "preflight", "settings", "tell", "verification", "working")
+    f"shellcase.{name}"
+    for name in (
+        "computers",
+        "early",
+        "opening",
+        "planning",
+        "preflight",
+        "settings",
+        "tell",
+        "verification",
+        "working",
+    )
 }
 IMAGE_LIBRARIES = ("dissect.target", "dissect.volume", "dissect.hypervisor", "dissect.fve", "dissect.evidence")
 OPENERS = {"collector.containers", "collector.partitions", "collector.encrypted", "collector.gathered.ad1"}

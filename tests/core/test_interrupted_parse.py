@@ -14,6 +14,7 @@ import pytest
 from fixtures.disk.raw import build_raw
 from shellcase import parsing, shards
 from shellcase.case import Case
+from shellcase.confine import Confined
 from shellcase.errors import IntegrityError
 from shellcase.opening import close, open_case
 from shellcase.pool import Broken
@@ -59,6 +60,8 @@ def collected(disk: Path, tmp_path: Path) -> Case:
 
 class LateDeath:
     """A pool whose workers die after they have finished their shard, before they can say so."""
+
+    confined: frozenset[Confined] = frozenset()
 
     def __init__(self, *_: object, **__: object) -> None:
         pass
