@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from shellcase.model import Moment
 
@@ -55,6 +56,7 @@ def ns_text(ns: int, digits: int = 7) -> str:
     return f"{whole}.{rest:09d}"[: 20 + digits] + "Z" if digits else f"{whole}Z"
 
 
+@lru_cache(maxsize=4096)
 def date_ns(text: str) -> int | None:
     """Nanoseconds of midnight of `2021-03-03`; None when that is no date, or one outside of 1678 to 2261."""
     match = _DATE.fullmatch(text)

@@ -27,7 +27,7 @@ from shellcase.schema import BATCH, ORDER, PIVOTS, TIMELINE
 
 ROW_GROUP = 65_536
 GROUPS_PER_FILE = 64
-THREADS, SORTING = 2, ".sort"
+THREADS, SORTING, MEMORY = 2, ".sort", "768MB"
 _SAFE_INT = 2**53
 _SORT = ", ".join(f'"{c}" ASC NULLS LAST' for c in ORDER)
 _encode = msgspec.json.Encoder().encode
@@ -108,8 +108,10 @@ def _select(where: str, order: str) -> str:
 
 def _open(folder: Path) -> duckdb.DuckDBPyConnection:
     offline = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-    con = duckdb.connect(":memory:", config={**offline, "threads": str(THREADS)})
+    con = duckdb.connect(":memory:", config={**offline, "threads": str(THREADS), "memory_limit": MEMORY})
     con.execute("SET GLOBAL TimeZone = 'UTC'")  # plain SET would not reach the cursors made of this connection
+    if len(folder.parents) > 1 and (work := folder.parents[1] / "work").is_dir():
+        con.execute(f"SET temp_directory = {_quoted((work / SORTING).as_posix())}")
     folders = ", ".join(_quoted(f"{p.as_posix()}/") for p in (folder, folder.resolve()))
     con.execute(f"SET allowed_directories = [{folders}]")
     con.execute("SET enable_external_access = false")
@@ -265,10 +267,10 @@ def _write_parser(parser: str, rows: Iterator[pa.RecordBatch], out_dir: Path) ->
 def _sorted_rows(
     parser: str, shards: list[Path], out_dir: Path, source_id: str, linking: Linking | None
 ) -> Iterator[pa.RecordBatch]:
-    with duckdb.connect(":memory:", config={"threads": str(THREADS), "autoinstall_known_extensions": "false"}) as con:
+    config = {"threads": str(THREADS), "memory_limit": MEMORY, "autoinstall_known_extensions": "false"}
+    with duckdb.connect(":memory:", config=config) as con:
         con.execute("SET GLOBAL TimeZone = 'UTC'")  # plain SET would not reach the cursors made of this connection
         con.execute(f"SET temp_directory = {_quoted((out_dir / SORTING).as_posix())}")
-        con.execute("SET memory_limit = '2GB'")
         listed = ", ".join(_quoted(p.as_posix()) for p in shards)
         sql = f"FROM read_parquet([{listed}], hive_partitioning = false) WHERE parser = ?"
         strangers = con.execute(f"SELECT count(*) {sql} AND source_id IS DISTINCT FROM ?", [parser, source_id])  # noqa: S608
