@@ -267,8 +267,7 @@ def _write_parser(parser: str, rows: Iterator[pa.RecordBatch], out_dir: Path) ->
 def _sorted_rows(
     parser: str, shards: list[Path], out_dir: Path, source_id: str, linking: Linking | None
 ) -> Iterator[pa.RecordBatch]:
-    config = {"threads": str(THREADS), "memory_limit": MEMORY, "autoinstall_known_extensions": "false"}
-    with duckdb.connect(":memory:", config=config) as con:
+    with duckdb.connect(":memory:", config={"threads": str(THREADS), "memory_limit": MEMORY}) as con:
         con.execute("SET GLOBAL TimeZone = 'UTC'")  # plain SET would not reach the cursors made of this connection
         con.execute(f"SET temp_directory = {_quoted((out_dir / SORTING).as_posix())}")
         listed = ", ".join(_quoted(p.as_posix()) for p in shards)
