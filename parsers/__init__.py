@@ -46,6 +46,8 @@ MODULES: tuple[str, ...] = (
     "parsers.iis.ncsa",
     "parsers.iis.w3c",
     "parsers.memory.minidump",
+    "parsers.ntfs.index",
+    "parsers.ntfs.logfile",
     "parsers.ntfs.mft",
     "parsers.ntfs.usnjrnl",
     "parsers.ntfs.zoneid",

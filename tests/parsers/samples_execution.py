@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.parsers import execution_build as build
+from tests.parsers import volumes
 from tests.parsers.stub import corpora
 
 Makes = tuple[tuple[str, Callable[[], bytes]], ...]
@@ -32,6 +33,8 @@ _ZONE = b"[ZoneTransfer]\r\nZoneId=3\r\nReferrerUrl=http://r.example/\r\nHostUrl
 _HISTORY = b"whoami\r\nGet-Mailbox -ResultSize 1 `\r\n  -Filter *\r\nrm x.dmp\r\n"
 
 SAMPLES: dict[str, Makes] = {
+    "ntfs.index": (("C:\\inetpub\\wwwroot:$I30", lambda: volumes.index_of(volumes.WINDOWS_7, 5)),),
+    "ntfs.logfile": (("C:\\$LogFile", lambda: volumes.file_of(volumes.WINDOWS_10, 2)[:0x20000]),),
     "ntfs.zone_identifier": (("C:\\inetpub\\wwwroot\\x.aspx:Zone.Identifier", lambda: _ZONE),),
     "powershell.history": (
         ("C:\\Users\\ann\\AppData\\Roaming\\Microsoft\\Windows\\PowerShell\\PSReadLine\\x.txt", lambda: _HISTORY),
