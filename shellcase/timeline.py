@@ -268,7 +268,7 @@ def _sorted_rows(
     parser: str, shards: list[Path], out_dir: Path, source_id: str, linking: Linking | None
 ) -> Iterator[pa.RecordBatch]:
     with duckdb.connect(":memory:", config={"threads": str(THREADS), "memory_limit": MEMORY}) as con:
-        con.execute("SET GLOBAL TimeZone = 'UTC'")  # plain SET would not reach the cursors made of this connection
+        con.execute("SET GLOBAL TimeZone = 'UTC'; SET autoinstall_known_extensions = false")  # GLOBAL: for cursors too
         con.execute(f"SET temp_directory = {_quoted((out_dir / SORTING).as_posix())}")
         listed = ", ".join(_quoted(p.as_posix()) for p in shards)
         sql = f"FROM read_parquet([{listed}], hive_partitioning = false) WHERE parser = ?"

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import sys
 import time
+
+import pytest
 
 from shellcase.pool import Broken, Pool
 
@@ -15,6 +19,11 @@ def deed(task: str) -> str:
         os.kill(os.getpid(), signal.SIGTERM)
     if task == "hang":
         time.sleep(60)
+    if task == "bomb":
+        return str(len(bytes(1 << 30)))
+    if task.startswith("call "):
+        with socket.socket() as out:
+            return "refused" if out.connect_ex(("127.0.0.1", int(task[5:]))) else "connected"
     return task.upper()
 
 
@@ -41,3 +50,22 @@ def test_a_hanging_worker_is_stopped() -> None:
     assert isinstance(answers[0], Broken)
     assert "stopped after 2 s" in answers[0].reason
     assert answers[1] == "X"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the data of a process")
+def test_a_bomb_costs_its_own_task() -> None:
+    """A gigabyte is more than 64 MiB: the worker ends, the next task has a fresh one."""
+    with Pool(deed, 1, seconds=30, memory=64 << 20) as pool:
+        answers = dict(pool.run(["bomb", "x"]))
+    assert isinstance(answers[0], Broken)
+    assert answers[1] == "X"
+    assert {c.memory for c in pool.confined} == {64}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere sockets raise instead")
+def test_a_worker_reaches_nobody() -> None:
+    """Not even a listener of this very machine, where the system gives name spaces."""
+    with socket.create_server(("127.0.0.1", 0)) as server, Pool(deed, 1, seconds=30) as pool:
+        [(_, said)] = pool.run([f"call {server.getsockname()[1]}"])
+        [confined] = pool.confined
+    assert said == "refused" or (isinstance(said, Broken) and confined.network.startswith("guarded"))
