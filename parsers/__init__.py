@@ -20,6 +20,7 @@ MODULES: tuple[str, ...] = (
     "parsers.defender.detection",
     "parsers.defender.mplog",
     "parsers.defender.quarantine",
+    "parsers.eventlog.evt",
     "parsers.eventlog.evtx",
     "parsers.exchange.binary",
     "parsers.exchange.eomt",

@@ -96,9 +96,9 @@ def _check(chunk: Chunk, account: Account) -> Iterator[Issue]:
             met = f"{len(chunk.records)} records"
             what = "chunk header announces another number of records"
             yield _issue("damaged", what, chunk.offset, chunk.length, where, str(chunk.announced), met)
-    for part, stored, met in chunk.checksums_wrong:
+    for part, stored, crc in chunk.checksums_wrong:
         what = f"checksum of {part} is wrong"
-        yield _issue("odd", what, chunk.offset, chunk.length, where, f"CRC-32 {stored:08x}", f"{met:08x}")
+        yield _issue("odd", what, chunk.offset, chunk.length, where, f"CRC-32 {stored:08x}", f"{crc:08x}")
     if chunk.mark_wrong:
         what = "the free-space mark is not where the live records end"
         yield _issue("damaged", what, chunk.offset, chunk.length, where, *chunk.ends)

@@ -25,6 +25,11 @@ def subject(provider: str, code: str, named: Mapping[str, str], unnamed: Sequenc
     template = SUBJECTS.get(provider, {}).get(code)
     if template is None:
         return f"{provider or 'unknown provider'} / {code or 'no event id'}"[:_LONGEST]
+    return filled(template, named, unnamed)
+
+
+def filled(template: str, named: Mapping[str, str], unnamed: Sequence[str]) -> str:
+    """A template with the values of a record; those that are missing leave nothing."""
 
     def fill(match: re.Match[str]) -> str:
         name = match[1]

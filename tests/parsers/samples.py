@@ -7,7 +7,7 @@ import lzma
 from collections.abc import Callable
 
 from fixtures.formats.evtx import Record, write_evtx
-from tests.parsers import samples_database, samples_defender, samples_exchange, samples_execution
+from tests.parsers import evt_build, samples_database, samples_defender, samples_exchange, samples_execution
 from tests.parsers.stub import corpora
 
 IIS_FIELDS = (
@@ -63,6 +63,11 @@ def evtx() -> bytes:
     )
 
 
+def evt() -> bytes:
+    """A ring that went round, with older records behind the cursor."""
+    return evt_build.log([evt_build.record(n, ("bob", "CORP", "y" * (n % 7), "10")) for n in range(1, 61)], 4096)
+
+
 def _corpus(path: str) -> Callable[[], bytes]:
     def read() -> bytes:
         file = corpora() / path
@@ -90,6 +95,7 @@ SAMPLES: dict[str, tuple[tuple[str, Callable[[], bytes]], ...]] = {
     **samples_defender.SAMPLES,
     **samples_exchange.SAMPLES,
     **samples_execution.SAMPLES,
+    "windows.evt": (("C:\\WINDOWS\\system32\\config\\SecEvent.Evt", evt),),
     "windows.evtx": (("C:\\Windows\\System32\\winevt\\Logs\\Security.evtx", evtx),),
     "exchange.httpproxy": (("C:\\Logging\\HttpProxy\\Ecp\\HttpProxy_2021030306-1.LOG", httpproxy),),
     "exchange.ecp": (("C:\\Logging\\ECP\\Server\\ECPServer20210303-1.LOG", ecp),),
