@@ -11,14 +11,20 @@ from typing import Any
 from msgspec import Struct
 
 from shellcase.cited import parse_iso
+from shellcase.detect import RuleRun
+from shellcase.logs import days_of
 from shellcase.model import Finding, HostFacts
+from shellcase.patched import fix_of_march
 from shellcase.result import Answer, LogCover
 from shellcase.timeline import Timeline
 
 ESTABLISHED, POSSIBLE = "established", "possible"
 NOT_FOUND, UNKNOWN = "not found in the sources examined", "not determinable from this image"
 INSURED = "to be told by the insured"
+_UNSOUGHT = "Encryption or destruction of data; backups; other computers reached from here"
+_ASK = "When and how it was discovered; containment; costs; loss of income"
 _DUMPS = ("AP-10", "LD-01", "LD-02", "PS-01", "SE-02", "SY-01", "SY-02")
+_SYSMON = "Microsoft-Windows-Sysmon/Operational"
 _DAY = 86_400 * 10**9
 
 
@@ -29,6 +35,15 @@ class _Known(Struct, frozen=True):
     findings: Sequence[Finding]
     host: HostFacts
     logs: Sequence[LogCover]
+    ran: frozenset[str]
+
+    def nothing(self, *rules: str) -> str:
+        """The status of "not found": unknown where none of these rules, or of all, had records to run over."""
+        return NOT_FOUND if self.ran.intersection(rules or self.ran) else UNKNOWN
+
+    def read(self, *names: str) -> bool:
+        """Whether any of these logs was read."""
+        return any(c.log in names for c in self.logs)
 
     def of(self, *rules: str, claims: Sequence[str] = ("confirmed", "suspicious")) -> list[Finding]:
         """Findings of these rules and claims; of every rule when none is named."""
@@ -40,10 +55,14 @@ class _Known(Struct, frozen=True):
 
 
 def answers(
-    timeline: Timeline, findings: Sequence[Finding], host: HostFacts, logs: Sequence[LogCover]
+    timeline: Timeline,
+    findings: Sequence[Finding],
+    host: HostFacts,
+    logs: Sequence[LogCover],
+    tested: Sequence[RuleRun],
 ) -> tuple[Answer, ...]:
     """The question sheet, in the order in which a claims handler asks."""
-    known = _Known(timeline, findings, host, logs)
+    known = _Known(timeline, findings, host, logs, frozenset(run.rule for run in tested if run.state == "ran"))
     return (
         *_times(known),
         _entry(known),
@@ -54,16 +73,8 @@ def answers(
         _leaving(known),
         _antivirus(known),
         _logs_cleared(known),
-        Answer(
-            question="Encryption or destruction of data; backups; other computers reached from here",
-            answer="No rule of this version looks for it.",
-            status=UNKNOWN,
-        ),
-        Answer(
-            question="When and how it was discovered; containment; costs; loss of income",
-            answer="Not in a disk image.",
-            status=INSURED,
-        ),
+        Answer(question=_UNSOUGHT, answer="No rule of this version looks for it.", status=UNKNOWN),
+        Answer(question=_ASK, answer="Not in a disk image.", status=INSURED),
     )
 
 
@@ -80,9 +91,9 @@ def _times(known: _Known) -> list[Answer]:
     shown = [f for f in known.of(claims=("confirmed",)) if f.first]
     acts = [f for f in known.of() if f.last]
     return [
-        _edge("First recorded attempt", "Not later than", min(tried, key=_first, default=None), "first"),
-        _edge("First success that a record shows", "Not later than", min(shown, key=_first, default=None), "first"),
-        _edge("Last recorded act", "Not earlier than", max(acts, key=_last, default=None), "last"),
+        _edge(known, "First recorded attempt", min(tried, key=_first, default=None)),
+        _edge(known, "First success that a record shows", min(shown, key=_first, default=None)),
+        _edge(known, "Last recorded act", max(acts, key=_last, default=None), last=True),
         _dwell(known, shown, acts),
     ]
 
@@ -95,18 +106,18 @@ def _last(finding: Finding) -> tuple[int, str]:
     return parse_iso(finding.last or ""), finding.number
 
 
-def _edge(question: str, bound: str, finding: Finding | None, end: str) -> Answer:
+def _edge(known: _Known, question: str, finding: Finding | None, *, last: bool = False) -> Answer:
     if finding is None:
-        return Answer(question=question, answer="No finding carries one.", status=NOT_FOUND)
-    time = finding.first if end == "first" else finding.last
+        return Answer(question=question, answer="No finding carries one.", status=known.nothing())
+    text = f"Not earlier than {finding.last}." if last else f"Not later than {finding.first}."
     status = ESTABLISHED if finding.claim in ("confirmed", "attempted") else POSSIBLE
-    return Answer(question=question, answer=f"{bound} {time}.", status=status, findings=(finding.number,))
+    return Answer(question=question, answer=text, status=status, findings=(finding.number,))
 
 
 def _dwell(known: _Known, shown: Sequence[Finding], acts: Sequence[Finding]) -> Answer:
     question = "Time between the first success and the last act"
     if not shown or not acts:
-        return Answer(question=question, answer="No success is shown.", status=NOT_FOUND)
+        return Answer(question=question, answer="No success is shown.", status=known.nothing())
     start = min(_first(f)[0] for f in shown)
     end = max(_last(f)[0] for f in acts)
     text = f"At least {_span(end - start)} to the last recorded act"
@@ -135,17 +146,13 @@ def _entry(known: _Known) -> Answer:
         return Answer(question=question, answer=text, status=POSSIBLE, findings=_numbers([*front, *setting]))
     if known.of():
         return Answer(question=question, answer="The logs examined do not show it.", status=UNKNOWN)
-    return Answer(question=question, answer="No success is shown.", status=NOT_FOUND)
+    return Answer(question=question, answer="No success is shown.", status=known.nothing())
 
 
 def _patch(known: _Known) -> Answer:
-    builds = ", ".join(e.version for e in known.host.exchange if e.version)
-    text = f"The registry names Exchange build {builds}. " if builds else "The Exchange build was not found. "
-    return Answer(
-        question="Was the fix of 2 March 2021 installed",
-        answer=text + "Security updates do not change that number; this version does not read file versions.",
-        status=UNKNOWN,
-    )
+    text, sure = fix_of_march(known.timeline, known.host)
+    question = "Was the fix of 2 March 2021 installed"
+    return Answer(question=question, answer=text, status=ESTABLISHED if sure else UNKNOWN)
 
 
 def _credentials(known: _Known) -> Answer:
@@ -163,7 +170,7 @@ def _credentials(known: _Known) -> Answer:
     return Answer(
         question=question,
         answer="No trace of LSASS memory being written to a file. Other ways to take credentials were not looked for.",
-        status=NOT_FOUND,
+        status=known.nothing(*_DUMPS),
     )
 
 
@@ -182,7 +189,8 @@ def _accounts(known: _Known) -> Answer:
         f"{_cover_of(known, 'Security')}"
     )
     found = known.of("PX-05")
-    status = POSSIBLE if row["made"] or row["asked"] or found else NOT_FOUND
+    nothing = NOT_FOUND if known.read("Security", _SYSMON) else UNKNOWN
+    status = POSSIBLE if row["made"] or row["asked"] or found else nothing
     return Answer(question="Accounts created", answer=text, status=status, findings=_numbers(found))
 
 
@@ -267,16 +275,20 @@ SELECT count(*) AS n, min(ts_text) AS first FROM timeline WHERE kind = 'windows.
 
 
 def _logs_cleared(known: _Known) -> Answer:
+    """A clearing that a record shows, and apart from it what only needs an explanation."""
     row = known.one(_CLEARED)
-    found = known.of("PX-17")
-    if row["n"]:
-        text = f"{_count(row['n'], 'record')} of a log being cleared (Security 1102, System 104), first {row['first']}."
-        return Answer(
-            question="Records removed", answer=text + " See section 9.", status=ESTABLISHED, findings=_numbers(found)
-        )
-    status = POSSIBLE if found else NOT_FOUND
-    text = "No record of an event log being cleared (Security 1102, System 104)."
-    return Answer(question="Records removed", answer=text, status=status, findings=_numbers(found))
+    question, found = "Records removed", known.of("PX-17")
+    if not row["n"]:
+        text = "No record of an event log being cleared (Security 1102, System 104)."
+        text += _cover_of(known, "Security") + _cover_of(known, "System")
+        nothing = NOT_FOUND if known.read("Security", "System") else UNKNOWN
+        return Answer(question=question, answer=text, status=POSSIBLE if found else nothing, findings=_numbers(found))
+    text = f"{_count(row['n'], 'record')} of a log being cleared (Security 1102, System 104), first {row['first']}."
+    sure = [f for f in found if f.claim == "confirmed"]
+    if len(sure) < len(found):
+        others = ", ".join(_numbers([f for f in found if f.claim != "confirmed"]))
+        text += f" Other signs of traces being removed need an explanation ({others})."
+    return Answer(question=question, answer=text + " See section 9.", status=ESTABLISHED, findings=_numbers(sure))
 
 
 def _cover_of(known: _Known, log: str) -> str:
@@ -285,4 +297,4 @@ def _cover_of(known: _Known, log: str) -> str:
     if cover is None:
         return f" No record of the log {log} was read."
     days = f"records on {cover.days} of {cover.span_days} days"
-    return f" The log {log} covers {cover.first[:10]} to {cover.last[:10]}, with {days}."
+    return f" The log {log} covers {days_of(cover.runs)}, with {days}."

@@ -84,7 +84,7 @@ def assemble(case: Case) -> Result:
         gone = deleted_files(timeline, items.values(), zone)
         times = key_times(timeline, found.findings, zone)
         logs = log_coverage(timeline)
-        asked = answers(timeline, found.findings, source.host, logs)
+        asked = answers(timeline, found.findings, source.host, logs, found.tested)
         count = int(timeline.query("SELECT count(*) AS n FROM timeline").column("n")[0].as_py())
         checks, damage = read_checks(case), read_damage(case)
         touched = _events_of(timeline, sorted({f.artifact_id for one in damage for f in one.items}))

@@ -6,7 +6,8 @@ A family such as the event logs may reach back a month while the one log that ma
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
+from datetime import date
+from itertools import groupby, pairwise
 from typing import Any
 
 from shellcase.cited import NS, shortest
@@ -41,6 +42,7 @@ DRAWN_LOGS = {
     "Microsoft-Windows-Sysmon/Operational": "Sysmon event log",
 }
 _DAY_NS = 86_400 * 10**9
+_STRETCHES = 3
 _DAYS = rf"""
 SELECT kind, CASE WHEN kind = 'ntfs.usn.record' THEN left(path, 2)
     ELSE coalesce(nullif(channel, ''), regexp_extract(path, '([^\\/]+)[\\/][^\\/]+$', 1)) END AS log,
@@ -96,7 +98,27 @@ def drawn(logs: Sequence[LogCover]) -> list[tuple[str, list[tuple[str, str]]]]:
     return [(name, sorted(set(runs))) for name, runs in bands.items()]
 
 
+def days_of(runs: Sequence[tuple[str, str]]) -> str:
+    """Stretches of days with records, in words; more than three become their ends and the days between without any."""
+    days = _merged(runs)
+    if len(days) <= _STRETCHES:
+        return " and ".join(a if a == b else f"{a} to {b}" for a, b in days)
+    empty = sum((date.fromisoformat(b[0]) - date.fromisoformat(a[1])).days - 1 for a, b in pairwise(days))
+    return f"{days[0][0]} to {days[-1][1]} but for {empty} days without a record"
+
+
+def _merged(runs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The days of several logs together: stretches that touch or overlap are one."""
+    days: list[tuple[str, str]] = []
+    for first, last in sorted((a[:10], b[:10]) for a, b in runs):
+        if days and (date.fromisoformat(first) - date.fromisoformat(days[-1][1])).days <= 1:
+            days[-1] = (days[-1][0], max(days[-1][1], last))
+        else:
+            days.append((first, last))
+    return days
+
+
 def window(logs: Sequence[LogCover]) -> str:
-    """What the logs cover, in one sentence."""
-    parts = [f"{name} {runs[0][0][:10]} to {max(b for _, b in runs)[:10]}" for name, runs in drawn(logs)]
+    """What the logs cover, in one sentence that says so where a stretch of days is missing."""
+    parts = [f"{name} {days_of(runs)}" for name, runs in drawn(logs)]
     return f"The logs examined cover (UTC): {'; '.join(parts)}." if parts else "None of the logs could be read."

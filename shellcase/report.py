@@ -59,6 +59,7 @@ def render(result: Result, edition: str = "examiner") -> str:
         r=result,
         picture=Markup(_picture(result)),  # noqa: S704 - svg.py escapes what it is given
         claim_words=wording.CLAIM_WORDS,
+        stage_words=wording.STAGE_WORDS,
         scale=wording.STRENGTH_SCALE,
         claim_order=editions.CLAIMS,
         claims=editions.claimed(result),

@@ -26,6 +26,18 @@ STRENGTH_SCALE = (
     ("very strong", "independent, protected sources agree and other explanations were tested"),
 )
 
+STAGE_WORDS = {
+    "RECON": "Looking around",
+    "SSRF": "Requests routed past the front end",
+    "AUTH": "Back-end logon",
+    "CONFIG": "Settings changed",
+    "WRITE": "File written",
+    "CLEANUP": "Settings put back",
+    "USE": "Page compiled or requested",
+    "POST": "Programs, memory, accounts, traces",
+}
+"""What the stages of a chain are called on the page; the rule files use the short names."""
+
 LIMIT_CLASSES = {
     "INCOMP": "incompleteness",
     "INAC-EX": "accuracy: existence",

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from shellcase.answers import ESTABLISHED, INSURED, UNKNOWN, answers
 from shellcase.assemble import assemble
 from shellcase.case import Case
 from shellcase.cited import parse_iso
 from shellcase.detect import RuleRun
 from shellcase.errors import UsageError
 from shellcase.fold import hosts
-from shellcase.model import Claim, Finding
+from shellcase.logs import days_of
+from shellcase.model import Claim, Finding, HostFacts
 from shellcase.result import Result
+from shellcase.timeline import Timeline
 from shellcase.verdict import verdict
 from tests.conftest import META
 
@@ -166,3 +170,34 @@ def test_a_finding_of_a_rule_without_its_own_sentence_is_still_on_page_one() -> 
     """A new rule's finding would be missing from the summary."""
     points = verdict([finding("F-1", "ZZ-99", "confirmed")], RAN, "EX", "").points
     assert [p.findings for p in points] == [("F-1",)]
+
+
+def test_a_case_without_a_readable_record_answers_nothing(tmp_path: Path) -> None:
+    """ "Not found in the sources examined" would be said of credentials and accounts where nothing was examined."""
+    with closing(Timeline.connect(tmp_path)) as empty:
+        said = answers(empty, (), HostFacts(), (), (RuleRun(rule="LD-01", state="not_tested"),))
+    assert {a.status for a in said} == {UNKNOWN, INSURED}
+
+
+def test_a_hole_in_a_log_is_told_on_page_one(result: Result) -> None:
+    """The Security log was cleared: "2 to 31 March" would be said of a log without the twenty-five days between."""
+    assert "Security event log 2021-03-02 to 2021-03-04 and 2021-03-30 to 2021-03-31" in result.verdict.window
+    many = [(f"2021-03-{d:02}T01:00:00Z", f"2021-03-{d:02}T02:00:00Z") for d in range(1, 30, 4)]
+    assert days_of(many) == "2021-03-01 to 2021-03-29 but for 21 days without a record"
+    assert days_of([*many[:2], ("2021-03-02T00:00:00Z", "2021-03-04T09:00:00Z")]) == "2021-03-01 to 2021-03-05"
+
+
+def test_the_fix_is_told_by_the_files_that_were_read(result: Result) -> None:
+    """The page would say that no file version was read while its own table counts two that were."""
+    patch = next(a for a in result.answers if a.question.startswith("Was the fix"))
+    assert patch.status == ESTABLISHED
+    assert "ExSetup.exe 15.1.2106.2 (event " in patch.answer
+    assert "below the version with the fix" in patch.answer
+
+
+def test_what_needs_an_explanation_does_not_establish_that_records_were_removed(result: Result) -> None:
+    """Commands that may be an administrator's would stand beside "established"."""
+    removed = next(a for a in result.answers if a.question == "Records removed")
+    claims = {v.finding.number: v.finding.claim for v in result.findings}
+    assert removed.status == ESTABLISHED
+    assert {claims[n] for n in removed.findings} == {"confirmed"}
