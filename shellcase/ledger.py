@@ -53,4 +53,6 @@ def alarms(entries: Iterable[Entry], unread: Sequence[Item]) -> list[str]:
         for e in entries
         if not e.ledger.found and e.ledger.bytes_seen and e not in lost and any(i.grade == "damaged" for i in e.issues)
     ]
+    if not any(e.ledger.found for e in entries):
+        said.append("no record of any kind that this version reads was found in the evidence")
     return said + [f"{i.path}: no parser recognises its content" for i in unread]

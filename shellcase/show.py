@@ -20,6 +20,7 @@ _SHOWN = 4096
 def case_summary(case: Case) -> dict[str, str | int]:
     """What a case holds, in the order in which people ask."""
     findings = read_findings(case).findings
+    searched = (case.work / "findings.json").exists()  # none found and none looked for are not the same
     ledger = read_ledger(case)
     counts = {c: sum(f.claim == c for f in findings) for c in ("confirmed", "suspicious", "attempted", "context")}
     report = case.reports / f"R{case.reports_closed() or 1}" / "examiner.html"
@@ -32,7 +33,9 @@ def case_summary(case: Case) -> dict[str, str | int]:
         "records_found": sum(e.ledger.found for e in ledger),
         "records_read": sum(e.ledger.parsed for e in ledger),
         "events": sum(e.events for e in ledger),
-        "findings": f"{len(findings)} ({', '.join(f'{n} {c}' for c, n in counts.items())})",
+        "findings": f"{len(findings)} ({', '.join(f'{n} {c}' for c, n in counts.items())})"
+        if searched
+        else "not yet searched",
         "analysis_digest": case.analysis_digest(),
         "report": str(report) if report.exists() else "not yet written",
     }

@@ -20,6 +20,14 @@ def instant(text: str) -> str:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
 
 
+def between(since: str, until: str) -> tuple[str, str]:
+    """Both ends as UTC text, empty where none was given. UsageError when it ends before it begins."""
+    first, last = (instant(text) if text else "" for text in (since, until))
+    if first and last and last < first:
+        raise UsageError("the period ends before it begins", f"{first} to {last}", "swap --since and --until")
+    return first, last
+
+
 def nanoseconds(text: str) -> int:
     """The same instant in UTC nanoseconds since 1970."""
     moment = datetime.fromisoformat(instant(text))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from shellcase.case.counted import had_events
 from shellcase.case.description import CaseMeta, read_meta
 from shellcase.case.digests import Chunk, StoredObject
 from shellcase.case.environment import command_line, environment
@@ -53,7 +54,14 @@ class Case:
         """Make a new folder; UsageError when something is in the way."""
         if not cls.is_blank(root):
             raise UsageError("the case folder exists already", str(root), "choose another --case, or add --clobber")
-        (root / "data" / "work" / "runs").mkdir(parents=True, exist_ok=True)
+        try:
+            (root / "data" / "work" / "runs").mkdir(parents=True, exist_ok=True)
+        except (
+            FileNotFoundError,
+            FileExistsError,
+            NotADirectoryError,
+        ) as e:  # a drive that is not there, a file in the way
+            raise UsageError("the case folder cannot be made there", str(root), "choose another --case") from e
         case = cls(root, meta)
         case.write_json("case.json", meta)
         case._begin()
@@ -277,9 +285,10 @@ class Case:
         """The same folder for those who ask: UsageError before parsing, IntegrityError when its files are gone."""
         folder = self.timeline_folder()
         if not any(folder.rglob("*.parquet")):
-            if self.done("parse"):
+            if not self.done("parse"):
+                raise UsageError("the case was not parsed yet", str(self.root), "run `shellcase parse` first")
+            if had_events(self.evidence / "ledger.json"):
                 raise IntegrityError("the timeline's files are gone", str(folder), "restore them, or parse again")
-            raise UsageError("the case was not parsed yet", str(self.root), "run `shellcase parse` first")
         return folder
 
     def analysis_digest(self) -> str:

@@ -64,7 +64,7 @@ def timeline_command(
 ) -> int:
     """Filter the timeline and write it out."""
     case = Case.look(case_dir)
-    parts = [f"({where})", *period(*(tell.instant(t) if t else "" for t in (since, until)))]
+    parts = [f"({where})", *period(*tell.between(since, until))]
     return write_events(case, " AND ".join(parts), fmt, output, tz)
 
 

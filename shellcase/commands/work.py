@@ -58,6 +58,7 @@ def run_command(
     quiet: Quiet = False,
 ) -> int:
     """From image to report: collect, verify, parse, detect, report."""
+    first, last = tell.between(since, until)
     meta = CaseMeta(
         case_number=case_number,
         examiner=examiner,
@@ -65,8 +66,8 @@ def run_command(
         organisation=organisation,
         report_date=report_date,
         profile=profile,
-        since=since and tell.instant(since),
-        until=until and tell.instant(until),
+        since=first,
+        until=last,
     )
     settings = Settings(
         verify=verify,
@@ -100,12 +101,13 @@ def collect_command(
     quiet: Quiet = False,
 ) -> int:
     """Only collect: artefacts, hashes and outcomes into the case folder."""
+    first, last = tell.between(since, until)
     meta = CaseMeta(
         case_number=case_number,
         examiner=examiner,
         profile=profile,
-        since=since and tell.instant(since),
-        until=until and tell.instant(until),
+        since=first,
+        until=last,
     )
     settings = Settings(
         verify=verify,

@@ -160,3 +160,13 @@ def test_an_emptied_timeline_is_an_integrity_error(case: Case) -> None:
     case.finish("parse")
     with pytest.raises(IntegrityError, match="gone"):
         case.timeline_to_read()
+
+
+def test_a_timeline_without_any_event_is_no_damage(case: Case) -> None:
+    """Evidence without a record that we read would end as "the timeline's files are gone"."""
+    case.write_json("evidence/ledger.json", {"artifacts": []})
+    case.finish("parse")
+    assert case.timeline_to_read() == case.timeline_folder()
+    case.write_json("evidence/ledger.json", {"artifacts": [{"events": 1}]})
+    with pytest.raises(IntegrityError, match="files are gone"):
+        case.timeline_to_read()

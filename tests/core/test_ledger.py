@@ -32,3 +32,8 @@ def test_a_log_of_headers_only_raises_none() -> None:
     assert (
         alarms([_entry(Ledger(bytes_seen=300)), _entry(Ledger(bytes_seen=300, found=1, parsed=1), "damaged")], ()) == []
     )
+
+
+def test_evidence_without_any_record_does_not_end_as_complete() -> None:
+    """A container of two unrelated files would be told as finished, with nothing found."""
+    assert "no record of any kind" in alarms([], ())[0]

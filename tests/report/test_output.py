@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from shellcase.case import Case
+from shellcase.errors import UsageError
+from shellcase.show import case_summary
+from tests.conftest import META
 from tests.report.test_page import chromium
 from tests.test_errors import PROGRAM, shellcase
 from tests.tools import need
@@ -72,3 +75,23 @@ def test_a_screen_of_320_pixels_needs_no_sideways_scrolling(ex01: Case, tmp_path
     done = chromium(tmp_path, ["--allow-file-access-from-files", "--dump-dom"], frame)
     width = int(done.stdout.partition("<title>width ")[2].partition("<")[0])
     assert 0 < width <= 320
+
+
+def test_a_collection_period_that_ends_before_it_begins_is_refused(tmp_path: Path) -> None:
+    """Every dated log would be taken, or none, while the call asks for what cannot be."""
+    for verb in ("run", "collect"):
+        done = shellcase(verb, tmp_path, "--case", tmp_path / "c", "--since", "2021-03-05", "--until", "2021-03-04")
+        assert done.returncode == 2
+        assert "ends before it begins" in done.stderr
+
+
+def test_a_case_where_no_folder_can_be_is_the_callers_mistake(tmp_path: Path) -> None:
+    """A drive that is not there would be shown as our bug, with a traceback."""
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UsageError, match="cannot be made there"):
+        Case.create(tmp_path / "file" / "case", META)
+
+
+def test_an_unsearched_case_does_not_tell_of_no_findings(tmp_path: Path) -> None:
+    """After `collect` alone, "findings 0" would be read as an answer."""
+    assert case_summary(Case.create(tmp_path / "case", META))["findings"] == "not yet searched"
