@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import json
 
-from parsers.ntfs.filetime import Ticks
+from parsers.ntfs.filetime import Ticks, valid
 from parsers.ntfs.records import DATA, GOOD, NAMES, STAMPS, Attributes, Block, Ints
 from parsers.ntfs.rows import Lines
 from parsers.ntfs.survey import Survey
@@ -21,6 +21,7 @@ from parsers.ntfs.tables import Names, Streams, join_names, join_streams, names,
 from parsers.ntfs.tree import ROOT, Paths
 
 _DOS = 2
+_SECOND = np.uint64(10**7)
 _ATTRIBUTES = (
     "READONLY", "HIDDEN", "SYSTEM", "", "DIRECTORY", "ARCHIVE", "DEVICE", "NORMAL", "TEMPORARY", "SPARSE_FILE",
     "REPARSE_POINT", "COMPRESSED", "OFFLINE", "NOT_CONTENT_INDEXED", "ENCRYPTED",
@@ -49,16 +50,21 @@ class _Told:
     resident: bool | None = None
     streams: tuple[str, ...] = ()
     short: str = ""
+    content: str = ""
+    zone: str = ""
+    signs: tuple[str, ...] = ()
 
     def members(self, entry: int) -> str:
         """The members of the JSON object, each followed by a comma."""
         live, size = "true" if self.in_use else "false", "null" if self.size is None else self.size
         inside = "null" if self.resident is None else "true" if self.resident else "false"
-        short = f'"short_name":{quote(self.short)},' if self.short else ""
+        texts = (("short_name", self.short), ("content", self.content), ("zone_identifier", self.zone))
+        more = "".join(f'"{name}":{quote(text)},' for name, text in texts if text)
+        more += f'"timestomp":[{",".join(map(quote, self.signs))}],' if self.signs else ""
         named = f"[{','.join(map(quote, self.streams))}]" if self.streams else "[]"
         return (
             f'"record":{entry},"seq":{self.seq},"in_use":{live},"size":{size},"resident":{inside},'
-            f'"attributes":"{attribute_text(self.flags)}","streams":{named},{short}'
+            f'"attributes":"{attribute_text(self.flags)}","streams":{named},{more}'
         )
 
 
@@ -72,6 +78,7 @@ def lines(block: Block, attrs: dict[int, Attributes], known: Survey, paths: Path
     for row in np.flatnonzero(repeats).tolist():
         told[int(found.owner[row])].short = found.text[row]
     si_entry, si_times = _stamps(told, block, attrs[STAMPS], owner)
+    _signs(told, si_entry, si_times, found)
     bare = _bare(told, si_entry, found)
     named = found.take(np.flatnonzero(~repeats))
     slot = 4 * (1 + _nth(found.owner)[~repeats])
@@ -133,8 +140,9 @@ def _add_streams(told: dict[int, _Told], block: Block, attrs: Attributes, known:
         one = told.get(owner)
         if one and every.text[i]:
             one.streams = (*one.streams, every.text[i])
+            one.zone = every.content[i] or one.zone
         elif one:
-            one.size, one.resident = size, inside
+            one.size, one.resident, one.content = size, inside, every.content[i]
 
 
 def _stamps(told: dict[int, _Told], block: Block, attrs: Attributes, owner: Ints) -> tuple[Ints, Ticks]:
@@ -145,6 +153,24 @@ def _stamps(told: dict[int, _Told], block: Block, attrs: Attributes, owner: Ints
     for entry, flags in zip(table.owner[first].tolist(), table.flags[first].tolist(), strict=True):
         told[entry].flags |= flags
     return table.owner[first], table.times[first]
+
+
+def _signs(told: dict[int, _Told], entry: Ints, times: Ticks, found: Names) -> None:
+    """Signs that somebody set the times: programs can set those of $STANDARD_INFORMATION, those of names hardly.
+
+    Unpacking, copying and installing set times too, so these are signs and no proof.
+    """
+    if not len(found.owner) or not len(entry):
+        return
+    owner, starts = np.unique(found.owner, return_index=True)
+    born = np.minimum.reduceat(found.times[:, 0], starts)
+    place = np.minimum(np.searchsorted(owner, entry), len(owner) - 1)
+    named = (owner[place] == entry) & valid(born[place]) & valid(times).all(axis=1)
+    before = named & (times[:, 0] < born[place])
+    round_ = named & (times[:, :2] % _SECOND == 0).all(axis=1) & (born[place] % _SECOND != 0)
+    for signs, which in (("SI born before FN", before), ("SI born and modified in whole seconds", round_)):
+        for number in entry[which].tolist():
+            told[number].signs += (signs,)
 
 
 def _bare(told: dict[int, _Told], si_entry: Ints, found: Names) -> Ints:

@@ -139,7 +139,7 @@ def recognises(head: bytes, path: str) -> bool:
 
 PARSER = Parser(
     name="ntfs.mft",
-    version=1,
+    version=2,
     definitions=("NtfsMft",),
     yields=(
         Kind(
@@ -155,6 +155,9 @@ PARSER = Parser(
                 "attributes": "file attributes",
                 "streams": "names of the alternate data streams",
                 "short_name": "the DOS name where it repeats the long one",
+                "content": "bytes of a deleted file that lie inside the record",
+                "zone_identifier": "content of its Zone.Identifier where it lies inside the record",
+                "timestomp": "signs that the times were set: born before the name was, whole seconds",
                 "parent": "folder, entry-sequence",
                 "name": "file name",
             },

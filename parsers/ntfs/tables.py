@@ -65,11 +65,13 @@ class Streams:
     size: Ints
     resident: npt.NDArray[np.bool_]
     text: list[str]
+    content: list[str]  # bytes inside the record: of deleted files, and of Zone.Identifier
 
     def take(self, rows: Ints) -> Streams:
         """The rows named, in that order."""
         text = [self.text[i] for i in rows]
-        return Streams(self.owner[rows], self.home[rows], self.size[rows], self.resident[rows], text)
+        content = [self.content[i] for i in rows]
+        return Streams(self.owner[rows], self.home[rows], self.size[rows], self.resident[rows], text, content)
 
 
 def join_names(parts: list[Names]) -> Names:
@@ -86,7 +88,8 @@ def join_streams(parts: list[Streams]) -> Streams:
     owner, home, size, inside = (
         np.concatenate([getattr(p, column) for p in parts]) for column in ("owner", "home", "size", "resident")
     )
-    return Streams(owner, home, size, inside, [t for p in parts for t in p.text])
+    content = [c for p in parts for c in p.content]
+    return Streams(owner, home, size, inside, [t for p in parts for t in p.text], content)
 
 
 def spell(raw: bytes) -> str:
@@ -139,7 +142,22 @@ def streams(block: Block, attrs: Attributes, owner: Ints) -> Streams:
     keep = np.flatnonzero(start)
     text = [_stream_name(block, int(attrs.row[i]), int(attrs.at[i]), int(attrs.length[i])) for i in keep]
     row = attrs.row[keep]
-    return Streams(owner[row], row + block.first, size[keep], ~out[keep], text)
+    inside = _inside(block, attrs, keep, ~out, text)
+    return Streams(owner[row], row + block.first, size[keep], ~out[keep], text, inside)
+
+
+def _inside(block: Block, attrs: Attributes, keep: Ints, near: npt.NDArray[np.bool_], text: list[str]) -> list[str]:
+    """Bytes that lie in the record itself, as text: of deleted files, and of every Zone.Identifier."""
+    told = [""] * len(keep)
+    used = (block.column(22, "<u2").astype(np.int64) & 1)[attrs.row]
+    marked = np.array([name == "Zone.Identifier" for name in text], np.bool_)
+    wanted = near[keep] & (marked | ((used[keep] == 0) & np.array([not name for name in text], np.bool_)))
+    for n in np.flatnonzero(wanted).tolist():
+        i = int(keep[n])
+        raw = block.raw[attrs.row[i], attrs.at[i] : attrs.at[i] + attrs.length[i]].tobytes()
+        start, length = int.from_bytes(raw[20:22], "little"), int.from_bytes(raw[16:20], "little")
+        told[n] = raw[start : start + length].decode("utf-8", "backslashreplace").replace("\0", "\\x00")
+    return told
 
 
 def _stream_name(block: Block, row: int, at: int, length: int) -> str:

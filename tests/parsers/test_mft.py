@@ -81,6 +81,29 @@ def test_the_path_the_times_and_the_place_of_a_file_are_told(tmp_path: Path) -> 
     assert (said(rows[0])["size"], said(rows[0])["streams"]) == (4, ["Zone.Id"])
 
 
+def test_times_that_were_set_bear_their_signs(tmp_path: Path) -> None:
+    """A page that pretends to be old: born before its name was, and to the second."""
+    old = T0 - T0 % 10**7 - 10**12
+    plain = file(6, 1, "plain.aspx", _ROOT)
+    set_ = record(7, 3, si((old, old, T0, T0)), fn("x.aspx", _ROOT, (T0,) * 4), data(b"evil"))
+    rows = read(tmp_path, volume(_6=plain, _7=set_)).rows
+    assert {tuple(said(r).get("timestomp", ())) for r in rows if said(r)["record"] == 6} == {()}
+    assert {tuple(said(r)["timestomp"]) for r in rows if said(r)["record"] == 7} == {
+        ("SI born before FN", "SI born and modified in whole seconds")
+    }
+
+
+def test_bytes_inside_the_record_of_a_deleted_page_are_told(tmp_path: Path) -> None:
+    """A web shell of one line lies in the $MFT itself; of living files only where they came from is told."""
+    mark = data(b"[ZoneTransfer]\r\nZoneId=3", "Zone.Identifier")
+    gone = record(7, 3, si((T0,) * 4), fn("x.aspx", _ROOT, (T0,) * 4), data(b"<%eval(x)%>\xff"), flags=0)
+    alive = record(8, 1, si((T0,) * 4), fn("y.aspx", _ROOT, (T0,) * 4), data(b"living"), mark)
+    told = {said(r)["record"]: said(r) for r in read(tmp_path, volume(_7=gone, _8=alive)).rows}
+    assert told[7]["content"] == "<%eval(x)%>\\xff"
+    assert "content" not in told[8]
+    assert told[8]["zone_identifier"] == "[ZoneTransfer]\r\nZoneId=3"
+
+
 def test_a_deleted_file_keeps_its_folder_while_the_folder_is_the_same(tmp_path: Path) -> None:
     folder = file(6, 3, "temp", _ROOT, flags=FOLDER)  # deleted: its number went from 2 to 3
     gone = file(7, 9, "lsass.dmp", reference(6, 2), flags=0)
