@@ -7,17 +7,20 @@ told as it is after its transaction logs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
+from parsers.crc import CRC, crc
 from parsers.ntfs import filetime
 from parsers.registry.cells import header
 from parsers.registry.keys import MOST_TEXT, MOST_VALUES, BadValue, Node, Value, values
-from parsers.registry.plugins import PLUGINS, Key, Said
+from parsers.registry.meaning import meanings
+from parsers.registry.plugins import PLUGINS
 from parsers.registry.replay import replay
 from parsers.registry.secrets import HIDDEN, secret
 from parsers.registry.tree import Hive, load
 from shellcase.model import Companion, Event, Issue, Job, Kind, Ledger, Origin, Parser, ParserOutput, Span
 from shellcase.model import Value as Field
+from shellcase.zones import Zone
 
 _KNOWN = frozenset(
     ["SYSTEM", "SOFTWARE", "SAM", "SECURITY", "DEFAULT", "COMPONENTS", "NTUSER.DAT", "USRCLASS.DAT", "AMCACHE.HVE"]
@@ -35,9 +38,9 @@ def parse(job: Job) -> Iterator[ParserOutput]:
     for node in hive.nodes.values():
         ns = filetime.to_ns(node.ticks)
         times += [ns] if ns is not None and not hive.left(node) else []
-        yield from _key(hive, node)
+        yield from _key(hive, node, job.host.zone)
     for node in sorted(hive.gone.values(), key=lambda node: node.offset):
-        yield from _key(hive, node)
+        yield from _key(hive, node, job.host.zone)
     yield Ledger(
         bytes_seen=len(raw),
         found=len(hive.nodes) + len(hive.failed),
@@ -51,7 +54,7 @@ def parse(job: Job) -> Iterator[ParserOutput]:
     )
 
 
-def _key(hive: Hive, node: Node) -> Iterator[ParserOutput]:
+def _key(hive: Hive, node: Node, zone: Zone | None) -> Iterator[ParserOutput]:
     """The events of one key, and issues for values that cannot be read; a deleted key is told as far as it goes."""
     path = hive.path(node.offset)
     good: list[Value] = []
@@ -69,7 +72,7 @@ def _key(hive: Hive, node: Node) -> Iterator[ParserOutput]:
         yield Issue(grade="odd", what="a key without a time", offset=node.offset, found=str(node.ticks), locator=path)
     generic = _generic(hive, node, path, good, lost)
     yield generic
-    yield from _meanings(hive, path, good, generic)
+    yield from meanings(hive, path, good, generic, zone)
 
 
 def _generic(hive: Hive, node: Node, path: str, good: list[Value], lost: int) -> Event:
@@ -78,6 +81,7 @@ def _generic(hive: Hive, node: Node, path: str, good: list[Value], lost: int) ->
         data["values_not_shown"] = len(good) - MOST_VALUES
     if lost:
         data["values_lost"] = lost
+    data["crc"] = crc(hive.raw[node.offset : node.offset + node.size])
     deleted = "deleted " if node.offset in hive.gone else ""
     return Event(
         when=filetime.moment(node.ticks, "written"),
@@ -98,10 +102,10 @@ def _state(hive: Hive, node: Node) -> str:
 def _origin(hive: Hive, node: Node, path: str, state: str) -> Origin:
     """Where a key lies; offsets of a replayed key count in the replayed hive, its bytes are in the log."""
     log = hive.replayed.source(node.offset, node.size)
-    where = f"{hive.name}\\{path}"
-    if log is None:
-        return Origin((Span(node.offset, node.size),), where, state)
-    return Origin((Span(node.offset, node.size, layer="replayed"),), f"{where} (replayed from {log})", state)
+    where, layer = f"{hive.name}\\{path}", "raw" if log is None else "replayed"
+    above = (Span(n.offset, n.size, "context", layer) for n in hive.above(node))
+    spans = (Span(node.offset, node.size, layer=layer), *above)
+    return Origin(spans, f"{where} (replayed from {log})" if log else where, state)
 
 
 def _shown(name: str, path: str, good: list[Value]) -> dict[str, str]:
@@ -113,32 +117,6 @@ def _shown(name: str, path: str, good: list[Value]) -> dict[str, str]:
         text = HIDDEN if secret(name, path, value.name, value.type) else value.text
         out[label] = text if len(text) <= MOST_TEXT else f"{text[:MOST_TEXT]}… (cut)"
     return out
-
-
-def _meanings(hive: Hive, path: str, good: list[Value], generic: Event) -> Iterator[Event]:
-    """What the plug-ins say of a key."""
-    told: list[tuple[str, Said]] = []
-    for plugin in PLUGINS:
-        if plugin.knows(hive.role, path):
-            key = Key(hive.role, hive.file, path, generic.when, _by_name(good))
-            told += [(plugin.kind, said) for said in plugin.read(key)]
-    for ordinal, (kind, said) in enumerate(told, 1):
-        yield Event(
-            when=said.when or generic.when,
-            act=said.act,
-            kind=kind,
-            subject=said.subject,
-            origin=generic.origin,
-            data=said.data,
-            ordinal=ordinal,
-            user=said.user,
-            process=said.process,
-        )
-
-
-def _by_name(good: list[Value]) -> Mapping[str, Value]:
-    """Values by lower-case name; the first of a name counts, as it does for Windows."""
-    return {value.name.casefold(): value for value in reversed(good)}
 
 
 def recognises(head: bytes, path: str) -> bool:
@@ -166,6 +144,7 @@ PARSER = Parser(
                 "key": "path below the hive's root",
                 "values": "values by name, as text",
                 "values_not_shown": "how many more there are",
+                "crc": CRC,
                 "values_lost": "values of a deleted key whose bytes are used for something else now",
             },
         ),

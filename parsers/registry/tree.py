@@ -32,6 +32,7 @@ class Hive:
     links: Links = field(default_factory=Links)
     failed: list[tuple[int, int]] = field(default_factory=list)
     _paths: dict[int, str] = field(default_factory=dict)
+    _places: dict[str, int] = field(default_factory=dict)
 
     def path(self, offset: int) -> str:
         """The path of a key below the root; a parent that is not there is shown as such."""
@@ -52,9 +53,25 @@ class Hive:
             self._paths[node.offset] = path
         return path
 
+    def above(self, node: Node) -> Iterator[Node]:
+        """The keys that its path is made of, nearest first."""
+        for _ in range(_DEEPEST):
+            offset = self._parent(node)
+            up = None if node.root else self.nodes.get(offset) or self.gone.get(offset)
+            if up is None:
+                return
+            yield up
+            node = up
+
     def _parent(self, node: Node) -> int:
         """What the key names, or where that is no key the one in whose list it stands."""
         return node.parent if node.parent in self.nodes else self.links.above.get(node.offset, node.parent)
+
+    def find(self, path: str) -> Node | None:
+        """The live key at a path below the root, in any spelling."""
+        if not self._places:
+            self._places = {self.path(n.offset).casefold(): n.offset for n in self.nodes.values() if not self.left(n)}
+        return self.nodes.get(self._places.get(path.casefold(), -1))
 
     def left(self, node: Node) -> bool:
         """Whether a key is only a leftover."""

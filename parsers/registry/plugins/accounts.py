@@ -42,6 +42,32 @@ def _read(key: Key) -> Iterator[Said]:
     yield Said(f"local account {name or 'without name'} (RID {rid})", data, user=name or None)
 
 
+def _times(key: Key) -> Iterator[Said]:
+    """The same account once more, at the times it tells."""
+    raw = key.bytes("F")
+    if len(raw) < _F.size:
+        return
+    logon, password, wrong, rid, *_ = _F.unpack_from(raw)
+    name = _user(key.bytes("V"))
+    told = (
+        (logon, "logged on", "last"),
+        (password, "had its password set", "last"),
+        (wrong, "gave a wrong password", "last"),
+    )
+    for ticks, what, means in told:
+        if filetime.to_ns(ticks) is not None:
+            when = filetime.moment(ticks, means)
+            subject = f"local account {name or 'without name'} (RID {rid}) {what}"
+            yield Said(subject, {"rid": rid, "name": name, "what": what}, when=when, act=what, user=name or None)
+
+
+def _made(key: Key) -> Iterator[Said]:
+    """The key of a name is written when the account is made or renamed; the type of its value is the RID."""
+    value = key.values.get("")
+    data = {"name": key.name, "rid": value.type if value else None}
+    yield Said(f"local account {key.name} was made or named", data, act="created", user=key.name)
+
+
 def _user(raw: bytes) -> str:
     if len(raw) < _V_BASE:
         return ""
@@ -54,6 +80,20 @@ def _time(ticks: int) -> str | None:
 
 
 PLUGINS = (
+    Plugin(
+        kind="windows.registry.account_time",
+        hives=("SAM",),
+        keys=r"SAM\\Domains\\Account\\Users\\[0-9A-F]{8}",
+        read=_times,
+        fields={"rid": "last part of the account's SID", "name": "account name", "what": "what happened then"},
+    ),
+    Plugin(
+        kind="windows.registry.account_name",
+        hives=("SAM",),
+        keys=r"SAM\\Domains\\Account\\Users\\Names\\[^\\]+",
+        read=_made,
+        fields={"name": "account name", "rid": "last part of the account's SID"},
+    ),
     Plugin(
         kind="windows.registry.account",
         hives=("SAM",),

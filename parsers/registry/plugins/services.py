@@ -22,13 +22,33 @@ def _read(key: Key) -> Iterator[Said]:
         "Type": key.number("Type"),
         "ObjectName": key.text("ObjectName"),
         "DisplayName": key.text("DisplayName"),
+        "driver": bool((key.number("Type") or 0) & 0x0B),
+        "FailureCommand": key.text("FailureCommand"),
     }
-    yield Said(
-        f"service {key.name} ({mode}): {image or 'no program'}", data, user=key.text("ObjectName"), process=image
-    )
+    subject = f"service {key.name} ({mode}): {image or 'no program'}"
+    yield Said(subject, data, user=key.text("ObjectName"), process=image, command=key.text("FailureCommand") or None)
+
+
+def _library(key: Key) -> Iterator[Said]:
+    library = key.text("ServiceDll")
+    if library:
+        name = key.path.split("\\")[2]
+        data = {"Name": name, "ServiceDll": library, "ServiceMain": key.text("ServiceMain")}
+        yield Said(f"service {name} runs {library} inside of svchost", data, process=library, file_path=library)
 
 
 PLUGINS = (
+    Plugin(
+        kind="windows.registry.service_library",
+        hives=("SYSTEM",),
+        keys=r"ControlSet\d{3}\\Services\\[^\\]+(?:\\Parameters)?",
+        read=_library,
+        fields={
+            "Name": "name of the service",
+            "ServiceDll": "library that svchost loads for it",
+            "ServiceMain": "where it starts inside the library",
+        },
+    ),
     Plugin(
         kind="windows.registry.service",
         hives=("SYSTEM",),
@@ -42,6 +62,8 @@ PLUGINS = (
             "Type": "kind of service",
             "ObjectName": "account it runs as",
             "DisplayName": "name shown to people",
+            "driver": "whether it is a driver and runs in the kernel",
+            "FailureCommand": "what is started when it fails",
         },
     ),
 )
