@@ -1,17 +1,19 @@
 """Windows event logs (EVTX): every live record, damaged chunks and all, each with its offset and exact time.
 
 Records are counted by a walk over chunk and record headers (`walk.py`); the fast reader decodes them chunk by chunk
-(`decode.py`), python-evtx takes what it refuses (`fallback.py`), the rest is lost and said so. Whole records behind a
-chunk's free-space mark are stale copies: they come with state `slack` and count as recovered, never as found.
+(`decode.py`), python-evtx and dissect.eventlog take what it refuses (`fallback.py`), the rest is lost and said so.
+Whole records behind a chunk's free-space mark are older ones: they come with state `slack` and count as recovered,
+never as found.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Mapping
 
 from parsers.account import Account
 from parsers.eventlog.decode import decode
-from parsers.eventlog.fallback import SecondReader
+from parsers.eventlog.fallback import OtherReaders
 from parsers.eventlog.frame import FILE_HEADER, FILE_MAGIC, Record
 from parsers.eventlog.record import CMDLET_KIND, COLUMNS, KIND, BadRecordError, row
 from parsers.eventlog.walk import Chunk, chunks, split
@@ -41,6 +43,8 @@ _SYSTEM: Mapping[str, str] = {
     "Binary": "classic binary data as hex",
     "Other": "object dotted name → value of any further part (RenderingInfo of forwarded records)",
     "header_record_id": "number in the record's header; differs from EventRecordID in exported logs",
+    "reader": "python-evtx or dissect.eventlog, where the fast reader refused the record",
+    "record_crc32": "CRC-32 of the record's bytes, where no checksum of the chunk covers them",
     "written": "FILETIME of the record's header as text, when it is not TimeCreated",
 }
 _CMDLET: Mapping[str, str] = {
@@ -117,10 +121,9 @@ def _issue(grade: Grade, what: str, offset: int, length: int, where: str, expect
 
 
 def _read(chunk: Chunk, rows: Rows, account: Account) -> Iterator[ParserOutput]:
-    second = SecondReader(chunk.raw)
+    others = OtherReaders(chunk.raw)
     for record, text in zip(chunk.records, decode(chunk.raw, chunk.records), strict=True):
-        tree = from_json(text) if text else None
-        if _add(chunk, record, tree, rows, account) or _add(chunk, record, second.read(record), rows, account):
+        if _add(chunk, record, _readings(record, text, others), rows, account):
             account.parsed += 1
             continue
         at = chunk.offset + record.offset
@@ -131,12 +134,18 @@ def _read(chunk: Chunk, rows: Rows, account: Account) -> Iterator[ParserOutput]:
         yield from _read_slack(chunk, rows, account)
 
 
+def _readings(record: Record, text: str | None, others: OtherReaders) -> Iterator[tuple[Node, str]]:
+    """The record as each reader in turn gives it, with the reader's name but for the first."""
+    tree = from_json(text) if text else None
+    if tree:
+        yield tree, ""
+    yield from others.read(record)
+
+
 def _read_slack(chunk: Chunk, rows: Rows, account: Account) -> Iterator[EventBatch | Issue]:
-    decoded = decode(chunk.raw, chunk.slack)
-    done = 0
-    for record, text in zip(chunk.slack, decoded, strict=True):
-        tree = from_json(text) if text else None
-        done += _add(chunk, record, tree, rows, account, "slack")
+    others, done = OtherReaders(chunk.raw), 0
+    for record, text in zip(chunk.slack, decode(chunk.raw, chunk.slack), strict=True):
+        done += _add(chunk, record, _readings(record, text, others), rows, account, "slack")
     account.recovered += done
     found = f"{len(chunk.slack)} records, {done} readable"
     first = chunk.slack[0].offset
@@ -145,17 +154,31 @@ def _read_slack(chunk: Chunk, rows: Rows, account: Account) -> Iterator[EventBat
     yield _issue("odd", what, chunk.offset + first, max(0, chunk.length - first), where, "free space", found)
 
 
-def _add(chunk: Chunk, record: Record, tree: Node | None, rows: Rows, account: Account, state: str = "live") -> bool:
-    if tree is None:
-        return False
-    try:
-        ns, cells = row(tree, record, chunk.raw, chunk.offset + record.offset, state)
-    except BadRecordError:
-        return False
-    rows.add(cells)
-    if state == "live":
-        account.saw(ns)
-    return True
+def _add(
+    chunk: Chunk,
+    record: Record,
+    readings: Iterator[tuple[Node, str]],
+    rows: Rows,
+    account: Account,
+    state: str = "live",
+) -> bool:
+    """Take the first reading that is an event; whether there was one."""
+    bare = "" if chunk.checked and state == "live" else _crc(chunk, record)
+    for tree, reader in readings:
+        extra = {name: text for name, text in (("reader", reader), ("record_crc32", bare)) if text}
+        try:
+            ns, cells = row(tree, record, chunk.raw, chunk.offset + record.offset, state, extra)
+        except BadRecordError:
+            continue
+        rows.add(cells)
+        if state == "live":
+            account.saw(ns)
+        return True
+    return False
+
+
+def _crc(chunk: Chunk, record: Record) -> str:
+    return f"{zlib.crc32(chunk.raw[record.offset : record.offset + record.size]):08x}"
 
 
 def recognises(first: bytes, path: str) -> bool:

@@ -1,4 +1,4 @@
-"""The second reader: python-evtx, slow and tolerant, for records the fast one refuses. Same shape of answer."""
+"""The other readers, for records the fast one refuses: python-evtx, slow and tolerant, then dissect.eventlog."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import struct
 import sys
 import warnings
+from collections.abc import Iterator
 from contextlib import redirect_stdout
 from io import StringIO
 from types import ModuleType
@@ -15,6 +16,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from parsers.eventlog.frame import CHUNK_HEADER, Record
+from parsers.eventlog.third import third_reading
 from parsers.eventlog.xmltree import Node
 
 MOST_REFUSED = 32
@@ -29,21 +31,27 @@ _ANYTHING = (
 logging.getLogger("Evtx").addHandler(logging.NullHandler())
 
 
-class SecondReader:
-    """python-evtx over one chunk, made ready when first needed."""
+class OtherReaders:
+    """python-evtx over one chunk, made ready when first needed, and dissect.eventlog behind it."""
 
     def __init__(self, chunk: bytes) -> None:
         self._chunk = chunk
         self._header: object | None = None
         self._refused = 0
 
-    def read(self, record: Record) -> Node | None:
-        """The record as a tree, None when this reader cannot read it either; it is not asked for ever."""
+    def read(self, record: Record) -> Iterator[tuple[Node, str]]:
+        """The record as a tree with the reader's name, from each that can read it; they are not asked for ever."""
         if self._refused >= MOST_REFUSED:
-            return None
-        tree = self._read(record)
-        self._refused = 0 if tree else self._refused + 1
-        return tree
+            return
+        self._refused += 1
+        for name, reading in (("python-evtx", self._read), ("dissect.eventlog", self._third)):
+            tree = reading(record)
+            if tree:
+                self._refused = 0
+                yield tree, name
+
+    def _third(self, record: Record) -> Node | None:
+        return third_reading(self._chunk, record)
 
     def _read(self, record: Record) -> Node | None:
         _stand_in_for_hexdump()

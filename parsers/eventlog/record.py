@@ -49,8 +49,13 @@ class BadRecordError(ValueError):
     """The reader gave an event without a System part."""
 
 
-def row(tree: Node, record: Record, raw: bytes, offset: int, state: str) -> tuple[int | None, tuple[Cell, ...]]:
-    """The instant and the cells of a record. `raw` is the chunk, `offset` where the record lies in the file."""
+def row(
+    tree: Node, record: Record, raw: bytes, offset: int, state: str, extra: Mapping[str, str]
+) -> tuple[int | None, tuple[Cell, ...]]:
+    """The instant and the cells of a record. `raw` is the chunk, `offset` where the record lies in the file.
+
+    `extra` is what is to be told of the reading itself.
+    """
     system = child(tree, "System")
     if system is None:
         msg = "an event without a System part"
@@ -66,6 +71,7 @@ def row(tree: Node, record: Record, raw: bytes, offset: int, state: str) -> tupl
         data |= cmdlet_fields(content.unnamed)
     _add_content(data, content, tree)
     _add_header(data, record, stamp)
+    data |= extra
     seen = pivots(provider, code, named, content.unnamed, data)
     line = cmdlet_subject(code, data) if kind == CMDLET_KIND else subject(provider, code, named, content.unnamed)
     return stamp.ns, (
@@ -81,7 +87,7 @@ def time_created(text: str, record: Record, raw: bytes) -> Stamp:
 
     The FILETIME is looked for among the record's own bytes, wherever its template put it; then in the header.
     """
-    read = iso_ns(text.replace(" ", "T", 1))
+    read = iso_ns(text.replace(" ", "T", 1).removesuffix("+00:00"))  # python-evtx prints the offset
     if read is None:
         return Stamp(None, 0, text)
     filetime = read[0] // 100 + FILETIME_1970
