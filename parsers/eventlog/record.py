@@ -31,6 +31,7 @@ _SYSTEM_ATTRIBUTES = (
     ("Correlation", ("ActivityID", "RelatedActivityID")),
     ("Provider", ("Guid", "EventSourceName")),
 )
+_PYTHON_EVTX = "+00:00"  # it prints the offset, and goes over floating point: a microsecond more or less
 _EMPTY = Node("", {}, "", [])
 
 Data = dict[str, str | list[str] | dict[str, str]]
@@ -87,21 +88,21 @@ def time_created(text: str, record: Record, raw: bytes) -> Stamp:
 
     The FILETIME is looked for among the record's own bytes, wherever its template put it; then in the header.
     """
-    read = iso_ns(text.replace(" ", "T", 1).removesuffix("+00:00"))  # python-evtx prints the offset
+    read = iso_ns(text.replace(" ", "T", 1).removesuffix(_PYTHON_EVTX))
     if read is None:
         return Stamp(None, 0, text)
     filetime = read[0] // 100 + FILETIME_1970
-    exact = _exact(filetime, raw, record.offset + 24, record.offset + record.size)
-    if exact is None and record.written // 10 == filetime // 10:
-        exact = record.written
+    near = (0, 10, -10) if text.endswith(_PYTHON_EVTX) else (0,)
+    exacts = (_exact(filetime + step, record, raw) for step in near)
+    exact = next((found for found in exacts if found is not None), None)
     if exact is None:
         return Stamp(filetime_ns(filetime), min(max(read[1], 100), 1000), text)
     return Stamp(filetime_ns(exact), 100, filetime_text(exact))
 
 
-def _exact(filetime: int, raw: bytes, start: int, end: int) -> int | None:
-    """The first FILETIME within the same microsecond in a stretch of bytes."""
-    low = filetime - filetime % 10
+def _exact(filetime: int, record: Record, raw: bytes) -> int | None:
+    """The first FILETIME within the same microsecond in the record's BinXML, else that of its header."""
+    start, end, low = record.offset + 24, record.offset + record.size, filetime - filetime % 10
     for high in sorted({low >> 8, (low + 9) >> 8}):
         at = raw.find(struct.pack("<Q", high)[:7], start + 1, end)
         while at > 0:
@@ -109,7 +110,7 @@ def _exact(filetime: int, raw: bytes, start: int, end: int) -> int | None:
             if low <= value < low + 10:
                 return value
             at = raw.find(struct.pack("<Q", high)[:7], at + 1, end)
-    return None
+    return record.written if record.written // 10 == low // 10 else None
 
 
 def _system(parts: Mapping[str, Node]) -> Data:
