@@ -18,7 +18,7 @@ from parsers.small import NO_TIME, Part, Said, event
 from shellcase.model import Job, Kind, Moment, Parser, ParserOutput, Span, Value
 
 LINE, COMMAND = "powershell.transcript.line", "powershell.transcript.command"
-_HEAD_LINES = range(10, 25)  # the row of stars that ends the head stands here: in line 18 up to now
+_HEAD_LINES = range(5, 25)  # the row of stars that ends the head stands here: line 6 up to PowerShell 4, 18 since
 _LONGEST = 32_000
 _TIME = re.compile(r"([^:]{1,60}): ?(\d{14})", re.ASCII)
 _FIELD = re.compile(r"([^\\:/]{3,60}):(?: (.*))?")

@@ -174,7 +174,7 @@ def recognises(head: bytes, path: str) -> bool:
 PARSER = Parser(
     name="ntfs.index",
     version=1,
-    definitions=("WebFolderIndexes",),
+    definitions=("ExchangeWebFolders", "NtfsSystemFiles", "WebRoots"),
     yields=(
         Kind(
             name=ENTRY,

@@ -128,6 +128,17 @@ def test_transcripts_are_read_in_any_language(name: str, lines: int, commands: i
     assert all(e.when.ns and "powershell.exe" in str(e.process) for e in typed)
 
 
+def test_the_short_head_of_older_versions_ends_where_it_ends(tmp_path: Path) -> None:
+    """Up to PowerShell 4 it has six lines."""
+    stars = "*" * 22
+    head = [stars, "Windows PowerShell transcript start", "Start time: 20210303074942", "Username  : EX01\\admin"]
+    rows = [*head, "Machine   : EX01 (Microsoft Windows NT 6.3.9600.0)", stars, "PS C:\\> whoami", "ex01\\admin", stars]
+    said = _read(transcript.PARSER, tmp_path, "\r\n".join([*rows, ""]).encode(), "C:\\x.txt")
+    [typed] = [e for e in said.events if e.kind == transcript.COMMAND]
+    assert (typed.command, typed.user) == ("whoami", "EX01\\admin")
+    assert typed.when.ns == 1_614_754_182_000_000_000
+
+
 def test_a_command_has_the_time_that_stands_before_it(tmp_path: Path) -> None:
     raw = _real("powershell_transcript_ger.txt")
     said = _read(transcript.PARSER, tmp_path, raw, "C:\\Users\\a\\Documents\\x.txt")
