@@ -100,7 +100,9 @@ def entry_of(item: Item, known: Item, parser: str, version: int) -> Entry:
     )
 
 
-_KEY = ", ".join(f'coalesce("{name}"::VARCHAR, chr(1))' for name in ("kind", "ts", "ts_ns", "act", "subject", "data"))
+_CRC = ',?"crc":"[0-9a-f]{8}"'  # bytes that nothing decodes (a log sequence number) do not make another record
+_DATA = f"""coalesce(regexp_replace("data"::VARCHAR, '{_CRC}', ''), chr(1))"""
+_KEY = ", ".join([*(f'coalesce("{n}"::VARCHAR, chr(1))' for n in ("kind", "ts", "ts_ns", "act", "subject")), _DATA])
 _FIELDS = ", ".join(f'coalesce("{name}"::VARCHAR, chr(1))' for name, _type in PIVOTS)
 _FAMILY = r"""CASE WHEN channel IS NOT NULL THEN channel
   WHEN kind LIKE 'windows.registry.%' THEN lower(regexp_extract(path, '\\(.*)$', 1))

@@ -159,6 +159,7 @@ def _event(job: Job, content: Stream, found: list[Stream]) -> Event:
         "complete": content.whole,
         "streams": [f"{_NAMES[s.kind]}{' ' + s.name if s.name else ''}: {s.size} bytes, {s.sha256}" for s in found],
         "alternate": [_shown(s) for s in found if s.kind == _ALTERNATE],
+        "file_sha256": _digest(job),
         **_page(content.start, path),
     }
     when = times.filetime_moment(known[0].ticks) if known else Moment(None, 100, "")
@@ -173,6 +174,12 @@ def _event(job: Job, content: Stream, found: list[Stream]) -> Event:
         file_path=path,
         sha256=content.sha256 if content.whole else None,
     )
+
+
+def _digest(job: Job) -> str:
+    """SHA-256 of the file in the quarantine as it lies there: it covers the bytes that no stream is made of."""
+    with job.source.open() as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _shown(stream: Stream) -> str:
@@ -226,6 +233,7 @@ PARSER = Parser(
                 "complete": "whether all its bytes are there",
                 "streams": "every stream: kind, name, bytes, SHA-256",
                 "alternate": "alternate data streams (Zone.Identifier …) as text",
+                "file_sha256": "SHA-256 of this file, under the key stream",
                 "language": "language of the server script",
                 "runat": "server where a script tag says so",
                 "sinks": "what the script can do: run code, start programs, write files",

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from parsers import times
 from parsers.account import Account
+from parsers.crc import CRC, crc
 from parsers.defender.entry import HEAD, MAGIC, Entry, Resource, count, read
 from shellcase.model import Event, Issue, Job, Kind, Moment, Origin, Parser, ParserOutput, Span, Value
 
@@ -29,9 +32,11 @@ def parse(job: Job) -> Iterator[ParserOutput]:
         return
     account.found, account.announced = count(raw), entry.announced
     yield from _issues(entry, account)
+    view = memoryview(raw)
     for number, resource in enumerate(entry.resources, 1):
         account.parsed += 1
-        for event in _events(job, entry, resource, number):
+        own = crc(view[resource.offset : resource.offset + resource.length])
+        for event in _events(job, entry, resource, number, own):
             account.saw(event.when.ns)
             yield event
     yield account.close()
@@ -48,15 +53,15 @@ def _issues(entry: Entry, account: Account) -> Iterator[Issue]:
         yield Issue(grade="damaged", what=what, offset=at, length=4, expected=f"{account.found}", found=found)
 
 
-def _events(job: Job, entry: Entry, resource: Resource, number: int) -> Iterator[Event]:
+def _events(job: Job, entry: Entry, resource: Resource, number: int, own: str) -> Iterator[Event]:
     told: list[tuple[str, Moment]] = [("quarantined", times.filetime_moment(entry.ticks))]
     for name, act, means in _STAMPS:
         when = times.filetime_moment(getattr(resource, name), means)
         told += [(act, when)] if when.ns is not None else []
     for ordinal, (act, when) in enumerate(told):
-        yield _event(
-            job, entry, resource, Origin(_spans(entry, resource), _where(number), job.source.state), act, when, ordinal
-        )
+        origin = Origin(_spans(entry, resource), _where(number), job.source.state)
+        event = _event(job, entry, resource, origin, act, when, ordinal)
+        yield replace(event, data={**event.data, "crc": own})
 
 
 def _where(number: int) -> str:
@@ -129,6 +134,7 @@ PARSER = Parser(
                 "written": "when the file had been written last",
                 "others": "fields this parser does not know: identifier, type, bytes",
                 "checksums": "the header's two checksums",
+                "crc": CRC,
             },
         ),
     ),

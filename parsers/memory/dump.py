@@ -12,7 +12,8 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
-from shellcase.model import Moment, Value
+from parsers.crc import crc
+from shellcase.model import Moment, Span, Value
 from shellcase.zones import utc
 
 _HEADER = struct.Struct("<IIIIIIQ")
@@ -34,7 +35,8 @@ class Place(Struct, frozen=True, gc=False):
 
 
 class Dump(Struct, frozen=True, kw_only=True):
-    """What a dump says of itself. `modules` are paths, the first is normally the process image."""
+    """What a dump says of itself. `modules` are paths, the first is normally the process image; `read`: where all
+    this stands."""
 
     wiped: bool
     taken: int  # seconds since 1970, 0 where the tool left it out
@@ -46,6 +48,8 @@ class Dump(Struct, frozen=True, kw_only=True):
     created: int | None = None
     os_build: str = ""
     comment: str = ""
+    read: tuple[Span, ...] = ()
+    crc: str = ""
     problems: tuple[str, ...] = ()
 
     @property
@@ -60,10 +64,11 @@ def base_name(path: str) -> str:
 
 
 class _Reader:
-    """Bounded reads that remember how much they took."""
+    """Bounded reads that remember how much they took, from where, and the bytes themselves."""
 
     def __init__(self, stream: BinaryIO, size: int) -> None:
         self._stream, self._size, self.seen = stream, size, 0
+        self._read: dict[int, bytes] = {}
 
     def bytes(self, at: int, length: int) -> bytes:
         """At most `length` bytes from `at` on, fewer at the end of the file."""
@@ -72,7 +77,22 @@ class _Reader:
         self._stream.seek(at)
         raw = self._stream.read(length)
         self.seen += len(raw)
+        self._read[at] = max(raw, self._read.get(at, b""), key=len)
         return raw
+
+    def spans(self) -> tuple[Span, ...]:
+        """What was read, the header first, then in order; what touches is one."""
+        found: list[tuple[int, int]] = []
+        for at, raw in sorted(self._read.items()):
+            if found and at <= found[-1][1]:
+                found[-1] = found[-1][0], max(found[-1][1], at + len(raw))
+            elif raw:
+                found.append((at, at + len(raw)))
+        return tuple(Span(low, high - low) for low, high in found)
+
+    def crc(self) -> str:
+        """Over all that was read."""
+        return crc(*(raw for _, raw in sorted(self._read.items())))
 
 
 def read_dump(stream: BinaryIO, size: int) -> tuple[Dump | None, int]:
@@ -100,6 +120,8 @@ def read_dump(stream: BinaryIO, size: int) -> tuple[Dump | None, int]:
         os_build=_os_build(reader, places.get(_SYSTEM)),
         comment=_comment(reader, places),
         problems=tuple(problems),
+        read=reader.spans(),
+        crc=reader.crc(),
     )
     return dump, reader.seen
 
@@ -187,6 +209,7 @@ def dump_data(dump: Dump) -> dict[str, Value]:
         "streams": dump.streams,
         "signature": "wiped" if dump.wiped else "ok",
         "comment": dump.comment or None,
+        "crc": dump.crc,
     }
 
 

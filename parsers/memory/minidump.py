@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from parsers.crc import CRC
 from parsers.memory import archived
 from parsers.memory.dump import Dump, dump_data, dump_moment, looks_like_dump, read_dump
-from shellcase.model import Event, Issue, Job, Kind, Ledger, Origin, Parser, ParserOutput, Span
+from shellcase.model import Event, Issue, Job, Kind, Ledger, Origin, Parser, ParserOutput
 
 
 def parse(job: Job) -> Iterator[ParserOutput]:
@@ -46,7 +47,7 @@ def _event(job: Job, dump: Dump) -> Event:
         act="dumped",
         kind="memory.dump",
         subject=f"{job.source.path}: memory of {image}{who}",
-        origin=Origin((Span(0, job.source.size),), "whole file", job.source.state),
+        origin=Origin(dump.read, "structure", job.source.state),
         process=dump.modules[0] if dump.modules else None,
         file_path=job.source.path,
         data=dump_data(dump),
@@ -84,6 +85,7 @@ PARSER = Parser(
                 "streams": "number of streams",
                 "signature": "ok or wiped",
                 "comment": "what the tool noted",
+                "crc": CRC,
             },
         ),
     ),

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import json
 
+from parsers.crc import crc
 from parsers.ntfs.filetime import Ticks, valid
 from parsers.ntfs.records import DATA, GOOD, NAMES, STAMPS, Attributes, Block, Ints
 from parsers.ntfs.rows import Lines
@@ -45,6 +46,7 @@ class _Told:
 
     seq: int
     in_use: bool
+    crc: str
     flags: int = 0
     size: int | None = None
     resident: bool | None = None
@@ -64,7 +66,7 @@ class _Told:
         named = f"[{','.join(map(quote, self.streams))}]" if self.streams else "[]"
         return (
             f'"record":{entry},"seq":{self.seq},"in_use":{live},"size":{size},"resident":{inside},'
-            f'"attributes":"{attribute_text(self.flags)}","streams":{named},{more}'
+            f'"attributes":"{attribute_text(self.flags)}","streams":{named},{more}"crc":"{self.crc}",'
         )
 
 
@@ -95,8 +97,10 @@ def _told(block: Block, owner: Ints) -> dict[int, _Told]:
     rows = np.flatnonzero((block.grade == GOOD) & (owner == own))
     seq = block.column(16, "<u2")[rows].tolist()
     flags = block.column(22, "<u2")[rows].tolist()
+    sums = [crc(block.raw[row].data) for row in rows.tolist()]
     entries = (rows + block.first).tolist()
-    return {e: _Told(s, bool(f & 1), 0x10 * bool(f & 2)) for e, s, f in zip(entries, seq, flags, strict=True)}
+    facts = zip(entries, seq, flags, sums, strict=True)
+    return {e: _Told(s, bool(f & 1), c, 0x10 * bool(f & 2)) for e, s, f, c in facts}
 
 
 def _late(owner: Ints, block: Block) -> Ints:

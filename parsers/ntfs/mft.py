@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator
 
 import numpy as np
 
+from parsers.crc import CRC
 from parsers.ntfs import filetime
 from parsers.ntfs.entries import lines
 from parsers.ntfs.records import BAAD, EMPTY, FOREIGN, GOOD, TORN, Block, Ints, attributes, blocks, record_size
@@ -158,6 +159,7 @@ PARSER = Parser(
                 "content": "bytes of a deleted file that lie inside the record",
                 "zone_identifier": "content of its Zone.Identifier where it lies inside the record",
                 "timestomp": "signs that the times were set: born before the name was, whole seconds",
+                "crc": f"{CRC} (fix-ups undone)",
                 "parent": "folder, entry-sequence",
                 "name": "file name",
             },

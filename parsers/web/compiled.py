@@ -6,6 +6,7 @@ folder may have caused it (batch compilation): it does not show that this page w
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element, ParseError
@@ -42,6 +43,8 @@ def parse(job: Job) -> Iterator[ParserOutput]:
     """One event, an Issue where the XML is broken, and the ledger."""
     with job.source.open() as stream:
         raw = stream.read(MOST_READ)
+        stream.seek(0)
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     found, problem = read_compiled(raw)
     if problem:
         yield Issue(
@@ -55,7 +58,7 @@ def parse(job: Job) -> Iterator[ParserOutput]:
     page = found.page(job.source.path)
     failed = not page
     if not failed:
-        yield _event(job, found, page, len(raw))
+        yield _event(job, found, page, len(raw), digest)
     ranges = ((0, len(raw)),) if failed else ()
     yield Ledger(
         bytes_seen=len(raw), found=1, parsed=int(not failed), failed=int(failed), failed_ranges=ranges, announced=None
@@ -84,7 +87,7 @@ def _salvage(text: str) -> Compiled:
     return Compiled(found.get("virtualPath", ""), found.get("assembly", ""), found.get("type", ""), names)
 
 
-def _event(job: Job, found: Compiled, page: str, size: int) -> Event:
+def _event(job: Job, found: Compiled, page: str, size: int, digest: str) -> Event:
     return Event(
         when=Moment(None, 10**9, ""),
         act="compiled",
@@ -93,6 +96,7 @@ def _event(job: Job, found: Compiled, page: str, size: int) -> Event:
         origin=Origin((Span(0, size),), "whole file", job.source.state),
         file_path=job.source.path,
         url=found.virtual_path or None,
+        sha256=digest,
         data={
             "virtualPath": found.virtual_path or None,
             "assembly": found.assembly or None,
