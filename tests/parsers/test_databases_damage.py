@@ -37,9 +37,7 @@ def test_damage_ends_in_a_true_ledger(parser: Parser, data: st.DataObject, tmp_p
 @pytest.mark.parametrize("parser", PARSERS, ids=lambda parser: parser.name)
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(head=st.integers(0, 4096), tail=st.binary(max_size=4096))
-def test_a_sound_beginning_with_anything_behind_it(
-    parser: Parser, head: int, tail: bytes, tmp_path: Path
-) -> None:
+def test_a_sound_beginning_with_anything_behind_it(parser: Parser, head: int, tail: bytes, tmp_path: Path) -> None:
     path, make = MADE[parser.name][0]
     raw = make()
     need_shared(raw)
