@@ -132,17 +132,17 @@ class _Teller:
 
     def tell(self, record: LogRecord) -> Iterator[Said]:
         """The events of one record."""
-        data = self.log.data(record)
+        raw = self.log.bytes_of(record)
         if record.kind != 1:
             return
-        op = operation(data)
+        op = operation(raw[logpages.RECORD :])
         if (op.redo, op.undo) == _FORGET:
             self.open.pop(record.transaction, None)
         spans = logpages.spans(record)
         for one in told(op, None):
-            yield self._said(one, op, record, spans, data)
+            yield self._said(one, op, record, spans, raw)
 
-    def _said(self, one: Told, op: Operation, record: LogRecord, spans: tuple[Span, ...], data: bytes) -> Said:
+    def _said(self, one: Told, op: Operation, record: LogRecord, spans: tuple[Span, ...], raw: bytes) -> Said:
         name, before = one.name, self._before(one, record.transaction, spans)
         path = self.paths.of(name.name, *name.parent)
         old = self.paths.of(before.name.name, *before.name.parent) if before else None
@@ -155,7 +155,7 @@ class _Teller:
             "seq": one.file[1],
             "old_path": old,
             **name.data(),
-            "record_sha256": digest(data),
+            "record_sha256": digest(raw),
         }
         return Said(
             when=name.moment(2, "first"),

@@ -52,9 +52,9 @@ class Log:
     gaps: list[tuple[int, int]] = field(default_factory=list)
     cut: set[int] = field(default_factory=set)
 
-    def data(self, record: LogRecord) -> bytes:
-        """What the record's client wrote: operation, redo and undo."""
-        return b"".join(bytes(self.raw[at : at + length]) for at, length in record.pieces)[RECORD:]
+    def bytes_of(self, record: LogRecord) -> bytes:
+        """The whole record: its header, then what its client wrote: operation, redo and undo."""
+        return b"".join(bytes(self.raw[at : at + length]) for at, length in record.pieces)
 
     def is_torn(self, record: LogRecord) -> bool:
         """Whether bytes of it lie at the end of a sector that does not belong to its page."""
