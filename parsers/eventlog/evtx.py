@@ -18,6 +18,7 @@ from parsers.eventlog.frame import FILE_HEADER, FILE_MAGIC, Record
 from parsers.eventlog.record import CMDLET_KIND, COLUMNS, KIND, BadRecordError, row
 from parsers.eventlog.walk import Chunk, chunks, split
 from parsers.eventlog.xmltree import Node, from_json
+from parsers.leaning import evtx_chunk
 from parsers.rows import ROWS_PER_BATCH, Rows
 from shellcase.model import EventBatch, Grade, Issue, Job, Kind, Parser, ParserOutput
 
@@ -38,6 +39,7 @@ _SYSTEM: Mapping[str, str] = {
     "Guid": "GUID of the provider",
     "EventSourceName": "classic name of the provider",
     "EventData": "object name → value, in the record's order; a name used again gets its place, name#4",
+    "EventDataName": "name of the EventData element itself",
     "Data": "list of the values without names, in the record's order",
     "UserData": "object dotted name → value",
     "Binary": "classic binary data as hex",
@@ -121,7 +123,7 @@ def _issue(grade: Grade, what: str, offset: int, length: int, where: str, expect
 
 
 def _read(chunk: Chunk, rows: Rows, account: Account) -> Iterator[ParserOutput]:
-    others = OtherReaders(chunk.raw)
+    others = OtherReaders(chunk.raw, chunk.records)
     for record, text in zip(chunk.records, decode(chunk.raw, chunk.records), strict=True):
         if _add(chunk, record, _readings(record, text, others), rows, account):
             account.parsed += 1
@@ -143,7 +145,7 @@ def _readings(record: Record, text: str | None, others: OtherReaders) -> Iterato
 
 
 def _read_slack(chunk: Chunk, rows: Rows, account: Account) -> Iterator[EventBatch | Issue]:
-    others, done = OtherReaders(chunk.raw), 0
+    others, done = OtherReaders(chunk.raw, chunk.slack), 0
     for record, text in zip(chunk.slack, decode(chunk.raw, chunk.slack), strict=True):
         done += _add(chunk, record, _readings(record, text, others), rows, account, "slack")
     account.recovered += done
@@ -192,6 +194,7 @@ PARSER = Parser(
     definitions=("WindowsEventLogs",),
     yields=(Kind(name=KIND, fields=_SYSTEM), Kind(name=CMDLET_KIND, fields=_CMDLET)),
     recognises=recognises,
+    context=evtx_chunk,
     parse=parse,
     split=split,
     tier=1,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 import struct
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
 from types import ModuleType
@@ -16,13 +17,14 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from parsers.eventlog.frame import CHUNK_HEADER, Record
-from parsers.eventlog.third import third_reading
+from parsers.eventlog.third import ThirdReader
 from parsers.eventlog.xmltree import Node
 
 MOST_REFUSED = 32
 """After so many refusals in a row the rest of a chunk is given up: a spoiled log of gigabytes must come to an end."""
 
 _DEEPEST = 32
+_BETWEEN = re.compile(r"</string>\s*<string>")
 _TABLES = 128
 _ANYTHING = (
     *(RuntimeError, ValueError, TypeError, LookupError),
@@ -34,8 +36,9 @@ logging.getLogger("Evtx").addHandler(logging.NullHandler())
 class OtherReaders:
     """python-evtx over one chunk, made ready when first needed, and dissect.eventlog behind it."""
 
-    def __init__(self, chunk: bytes) -> None:
+    def __init__(self, chunk: bytes, records: Sequence[Record]) -> None:
         self._chunk = chunk
+        self._third = ThirdReader(chunk, records)
         self._header: object | None = None
         self._refused = 0
 
@@ -44,16 +47,18 @@ class OtherReaders:
         if self._refused >= MOST_REFUSED:
             return
         self._refused += 1
-        for name, reading in (("python-evtx", self._read), ("dissect.eventlog", self._third)):
+        for name, reading in (("python-evtx", self.second), ("dissect.eventlog", self.third)):
             tree = reading(record)
             if tree:
                 self._refused = 0
                 yield tree, name
 
-    def _third(self, record: Record) -> Node | None:
-        return third_reading(self._chunk, record)
+    def third(self, record: Record) -> Node | None:
+        """The record as dissect.eventlog reads it, None where it cannot."""
+        return self._third.read(record)
 
-    def _read(self, record: Record) -> Node | None:
+    def second(self, record: Record) -> Node | None:
+        """The record as python-evtx reads it, None where it cannot."""
         _stand_in_for_hexdump()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # its sources have invalid escapes, told whenever they are compiled
@@ -67,7 +72,7 @@ class OtherReaders:
                     self._chunk = _sound_tables(self._chunk)
                     self._header = Evtx.ChunkHeader(self._chunk, 0)
                 xml = Evtx.Record(self._chunk, record.offset, self._header).xml()
-            return _node(fromstring(xml), 0)
+            return from_xml(xml)
         except (BinaryParserException, UnexpectedElementException, ParseError, DefusedXmlException, struct.error):
             return None
         except _ANYTHING:  # what that reader raises on hostile bytes has no common base
@@ -97,10 +102,19 @@ def _stand_in_for_hexdump() -> None:
         sys.modules["hexdump"] = module
 
 
+def from_xml(text: str) -> Node:
+    """An event's XML as a tree; `ParseError`, `DefusedXmlException` or `ValueError` where it is none."""
+    return _node(fromstring(text), 0)
+
+
 def _node(element: Element, depth: int) -> Node:
     if depth > _DEEPEST:
         msg = "elements nested too deeply"
         raise ValueError(msg)
     name = element.tag.rsplit("}", 1)[-1]
     kids = [_node(child, depth + 1) for child in element]
-    return Node(name, dict(element.attrib), (element.text or "").strip("\r\n") if not kids else "", kids)
+    text = (element.text or "").strip("\r\n") if not kids else ""
+    if text.startswith("<string>") and text.endswith("</string>"):  # a list of texts is printed so, as text
+        items = _BETWEEN.split(text[len("<string>") : -len("</string>")])
+        return Node(name, {}, "", [Node(name, {}, item, ()) for item in items])
+    return Node(name, dict(element.attrib), text, kids)

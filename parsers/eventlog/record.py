@@ -134,6 +134,9 @@ def flatten_user(tree: Node) -> dict[str, str]:
 
 
 def _add_content(data: Data, content: Content, tree: Node) -> None:
+    called = (child(tree, "EventData") or _EMPTY).attributes.get("Name")
+    if called:
+        data["EventDataName"] = called
     if content.named:
         data["EventData"] = content.named
     if content.unnamed:

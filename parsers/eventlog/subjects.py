@@ -16,6 +16,7 @@ from parsers.eventlog.said_system import SYSTEM
 
 _LONGEST = 300
 _SLOT = re.compile(r"\{([^{}]+)\}")
+_NUMBERED = re.compile(r"param([1-9]\d?)")
 SUBJECTS: Mapping[str, Mapping[str, str]] = {"Microsoft-Windows-Security-Auditing": SECURITY} | SYSTEM | OTHERS
 """Provider → event id → template."""
 
@@ -35,6 +36,8 @@ def filled(template: str, named: Mapping[str, str], unnamed: Sequence[str]) -> s
         name = match[1]
         if name.isdecimal():
             return unnamed[int(name)] if int(name) < len(unnamed) else ""
+        if name not in named and (place := _NUMBERED.fullmatch(name)) and int(place[1]) <= len(unnamed):
+            return unnamed[int(place[1]) - 1]  # older versions of the same record have no names
         return named.get(name, "")
 
     return " ".join(_SLOT.sub(fill, template).split())[:_LONGEST]

@@ -7,10 +7,10 @@ It gives flat names (`Provider_Name`, `Data`): what is not of the System part is
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from parsers.eventlog.frame import CHUNK_HEADER, CHUNK_MAGIC, Record
+from parsers.eventlog.frame import CHUNK_HEADER, CHUNK_MAGIC, RECORD_MAGIC, Record
 from parsers.eventlog.xmltree import Node, scalar
 
 _SYSTEM: Mapping[str, tuple[str, ...]] = {
@@ -25,30 +25,45 @@ _SYSTEM: Mapping[str, tuple[str, ...]] = {
 _OF_SYSTEM = {*_SYSTEM, *(f"{name}_{part}" for name, parts in _SYSTEM.items() for part in parts)}
 
 
-def third_reading(chunk: bytes, record: Record) -> Node | None:
-    """The record as a tree, None when this reader cannot read it either."""
-    from dissect.eventlog.evtx import ElfChnk
-    from dissect.eventlog.exceptions import Error
+class ThirdReader:
+    """dissect over one chunk. It knows a template from the record it lies in, so all records are read at once."""
 
-    try:
-        reader = ElfChnk(_bare(chunk, record))
-        reader.stream.seek(record.offset)
-        flat = {str(name): _text(value) for name, value in next(iter(reader.read())).items()}
-    except (Error, StopIteration, struct.error, *_ANYTHING):
-        return None
-    return Node("Event", {}, "", [_system(flat), _own(flat)]) if flat.get("EventID") else None
+    def __init__(self, chunk: bytes, records: Sequence[Record]) -> None:
+        self._chunk = chunk
+        self._records = records
+        self._read: dict[int, Node] | None = None
+
+    def read(self, record: Record) -> Node | None:
+        """The record as a tree, None when this reader cannot read it either."""
+        if self._read is None:
+            self._read = dict(self._all())
+        return self._read.get(record.offset)
+
+    def _all(self) -> Iterator[tuple[int, Node]]:
+        from dissect.eventlog.evtx import ElfChnk
+        from dissect.eventlog.exceptions import Error
+
+        reader = ElfChnk(_bare(self._chunk, self._records))
+        for record in self._records:
+            reader.stream.seek(record.offset)
+            try:
+                flat = {"".join(name): _text(value) for name, value in next(iter(reader.read())).items()}
+            except (Error, StopIteration, struct.error, *_ANYTHING):
+                continue
+            if flat.get("EventID") and reader.data_offset == record.offset + 24:  # it goes on to the next by itself
+                yield record.offset, Node("Event", {}, "", [_system(flat), _own(flat)])
 
 
 _ANYTHING = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, EOFError, OSError)
 
 
-def _bare(chunk: bytes, record: Record) -> bytes:
-    """The chunk with an empty header, and with nothing that can be read behind the record."""
+def _bare(chunk: bytes, records: Sequence[Record]) -> bytes:
+    """The chunk with an empty header and with the marks of its records mended."""
     bare = bytearray(chunk)
     bare[:CHUNK_HEADER] = CHUNK_MAGIC.ljust(CHUNK_HEADER, b"\0")
-    end = record.offset + record.size
-    struct.pack_into("<4sI", bare, record.offset, b"**\0\0", record.size)
-    struct.pack_into("<I", bare, end - 4, record.size)
+    for record in records:
+        struct.pack_into("<4sI", bare, record.offset, RECORD_MAGIC, record.size)
+        struct.pack_into("<I", bare, record.offset + record.size - 4, record.size)
     return bytes(bare)
 
 
@@ -62,7 +77,9 @@ def _text(value: object) -> str | list[str]:
         return value.decode("ascii", "replace")
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return scalar(value) if value is None or isinstance(value, (str, bool, int, float)) else str(value)
+    if isinstance(value, str):
+        return "".join(value)  # it has classes of its own for texts
+    return scalar(value) if value is None or isinstance(value, (bool, int, float)) else str(value)
 
 
 def _system(flat: Mapping[str, str | list[str]]) -> Node:
@@ -79,6 +96,7 @@ def _own(flat: Mapping[str, str | list[str]]) -> Node:
         if isinstance(value, list)
         else Node(name, {}, value, ())
         for name, value in flat.items()
-        if name not in _OF_SYSTEM
+        if name not in _OF_SYSTEM and "xmlns" not in name and name != "EventData_Name"
     ]
-    return Node("EventData", {}, "", kids)
+    called = flat.get("EventData_Name")
+    return Node("EventData", {"Name": called} if isinstance(called, str) else {}, "", kids)

@@ -7,6 +7,8 @@ from pathlib import Path
 from shellcase import opening, tell
 from shellcase import run as runs
 from shellcase.case import CaseMeta
+from shellcase.commands.referees import Referee, ask, wanted
+from shellcase.errors import worst
 from shellcase.options import (
     AsJson,
     CaseArg,
@@ -149,9 +151,13 @@ def add_command(
     return take_steps(case, images, runs.STEPS, settings)
 
 
-def parse_command(case_dir: CaseArg, jobs: Jobs = 0, as_json: AsJson = False, quiet: Quiet = False) -> int:
+def parse_command(
+    case_dir: CaseArg, referee: Referee = "", jobs: Jobs = 0, as_json: AsJson = False, quiet: Quiet = False
+) -> int:
     """Only parse: collected artefacts into the timeline and the ledger."""
-    return again(case_dir, runs.parse_all, "parse", jobs=jobs, as_json=as_json, quiet=quiet)
+    asked = wanted(referee)
+    code = again(case_dir, runs.parse_all, "parse", jobs=jobs, as_json=as_json, quiet=quiet)
+    return worst([code, ask(case_dir, asked, quiet=quiet or as_json)]) if asked else code
 
 
 def detect_command(case_dir: CaseArg, as_json: AsJson = False, quiet: Quiet = False) -> int:
