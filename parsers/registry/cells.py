@@ -97,6 +97,14 @@ def is_key(raw: bytes, at: int, size: int) -> bool:
     return 4 + _NK_LEAST + int.from_bytes(raw[at + 4 + 0x48 : at + 4 + 0x4A], "little") <= size
 
 
+def length_of(raw: bytes, offset: int) -> int:
+    """Bytes of the cell at a file offset that lie in the file, its size field included; 0 where there is none."""
+    if offset < FIRST_BIN or offset + 8 > len(raw):
+        return 0
+    size: int = struct.unpack_from("<i", raw, offset)[0]
+    return min(abs(size), len(raw) - offset)
+
+
 def cell(raw: bytes, offset: int) -> bytes:
     """Content of the cell at a file offset, free or not; empty where there is none."""
     if offset < FIRST_BIN or offset + 8 > len(raw):

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from parsers.crc import CRC, crc
+from parsers.crc import CRC
+from parsers.leaning import whole
 from parsers.ntfs import filetime
 from parsers.registry.cells import header
 from parsers.registry.keys import MOST_TEXT, MOST_VALUES, BadValue, Node, Value, values
 from parsers.registry.meaning import meanings
+from parsers.registry.places import origin
 from parsers.registry.plugins import PLUGINS
 from parsers.registry.replay import replay
 from parsers.registry.secrets import HIDDEN, secret
 from parsers.registry.tree import Hive, load
-from shellcase.model import Companion, Event, Issue, Job, Kind, Ledger, Origin, Parser, ParserOutput, Span
+from shellcase.model import Companion, Event, Issue, Job, Kind, Ledger, Parser, ParserOutput
 from shellcase.model import Value as Field
 from shellcase.zones import Zone
 
@@ -81,14 +83,14 @@ def _generic(hive: Hive, node: Node, path: str, good: list[Value], lost: int) ->
         data["values_not_shown"] = len(good) - MOST_VALUES
     if lost:
         data["values_lost"] = lost
-    data["crc"] = crc(hive.raw[node.offset : node.offset + node.size])
+    where, data["crc"] = origin(hive, node, path, good, _state(hive, node))
     deleted = "deleted " if node.offset in hive.gone else ""
     return Event(
         when=filetime.moment(node.ticks, "written"),
         act="modified",
         kind="windows.registry.key",
         subject=f"{deleted}registry key {hive.name}\\{path} was changed",
-        origin=_origin(hive, node, path, _state(hive, node)),
+        origin=where,
         data=data,
     )
 
@@ -97,15 +99,6 @@ def _state(hive: Hive, node: Node) -> str:
     if not hive.left(node):
         return hive.state
     return "recovered" if hive.state == "live" else f"{hive.state}+recovered"
-
-
-def _origin(hive: Hive, node: Node, path: str, state: str) -> Origin:
-    """Where a key lies; offsets of a replayed key count in the replayed hive, its bytes are in the log."""
-    log = hive.replayed.source(node.offset, node.size)
-    where, layer = f"{hive.name}\\{path}", "raw" if log is None else "replayed"
-    above = (Span(n.offset, n.size, "context", layer) for n in hive.above(node))
-    spans = (Span(node.offset, node.size, layer=layer), *above)
-    return Origin(spans, f"{where} (replayed from {log})" if log else where, state)
 
 
 def _shown(name: str, path: str, good: list[Value]) -> dict[str, str]:
@@ -151,6 +144,7 @@ PARSER = Parser(
         *(Kind(name=kind, fields=fields) for kind, fields in {p.kind: p.fields for p in PLUGINS}.items()),
     ),
     recognises=recognises,
+    context=whole,
     parse=parse,
     tier=1,
 )

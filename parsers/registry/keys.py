@@ -20,12 +20,16 @@ _MULTI = 7
 
 
 class Value(Struct, frozen=True):
-    """A value: its name, its REG_ type, its bytes (at most 1 MiB of them) and how many it says it has."""
+    """A value: its name, its REG_ type, its bytes (at most 1 MiB of them) and how many it says it has.
+
+    `at` are the file offsets of the cells it is made of: its own first, then those of its data.
+    """
 
     name: str
     type: int
     data: bytes
     size: int
+    at: tuple[int, ...] = ()
 
     @property
     def text(self) -> str:
@@ -121,24 +125,28 @@ def _value(raw: bytes, at: int) -> Value:
     name = _name(body[0x14 : 0x14 + length], bool(flags & _LATIN_VALUE))
     if size & 0x8000_0000:
         size &= 0x7FFF_FFFF
-        return Value(name, kind & 0xFFFF, body[8 : 8 + min(size, 4)], size)
-    return Value(name, kind & 0xFFFF, _data(raw, where + FIRST_BIN, size) if size else b"", size)
+        return Value(name, kind & 0xFFFF, body[8 : 8 + min(size, 4)], size, (at,))
+    if not size:
+        return Value(name, kind & 0xFFFF, b"", 0, (at,))
+    data, cells = _data(raw, where + FIRST_BIN, size)
+    return Value(name, kind & 0xFFFF, data, size, (at, *cells))
 
 
-def _data(raw: bytes, at: int, size: int) -> bytes:
-    body = cell(raw, at)
+def _data(raw: bytes, at: int, size: int) -> tuple[bytes, list[int]]:
+    body, cells = cell(raw, at), [at]
     if body[:2] == b"db" and size > _SEGMENT:
-        body = b"".join(_segments(raw, body))
+        parts, where = _segments(raw, body)
+        body = b"".join(cell(raw, part)[:_SEGMENT] for part in parts)
+        cells += [where, *parts]
     if len(body) < size and len(body) < _MOST_DATA:
         msg = f"{len(body)} of {size} bytes of data at 0x{at:x}"
         raise ValueError(msg)
-    return body[: min(size, _MOST_DATA)]
+    return body[: min(size, _MOST_DATA)], cells
 
 
-def _segments(raw: bytes, body: bytes) -> Iterator[bytes]:
-    """The parts of a big value (a `db` cell points to a list of them)."""
+def _segments(raw: bytes, body: bytes) -> tuple[list[int], int]:
+    """The cells of the parts of a big value, and that of their list (a `db` cell points to it)."""
     count, where = struct.unpack_from("<HI", body, 2)
     table = cell(raw, where + FIRST_BIN)
-    for i in range(min(count, len(table) // 4, _MOST_DATA // _SEGMENT + 1)):
-        part = int.from_bytes(table[4 * i : 4 * i + 4], "little") + FIRST_BIN
-        yield cell(raw, part)[:_SEGMENT]
+    fit = min(count, len(table) // 4, _MOST_DATA // _SEGMENT + 1)
+    return [part + FIRST_BIN for part in struct.unpack_from(f"<{fit}I", table)], where + FIRST_BIN

@@ -10,8 +10,9 @@ _KEYS = {
     "SAM": re.compile(r"(?i)SAM(?:\\.*)?"),
     "SECURITY": re.compile(r"(?i)(?:Policy\\(?:Secrets|Pol\w*Key\w*|PolEKList)|Cache|RXACT)(?:\\.*)?"),
 }
-_NAMES = re.compile(r"(?i)(?:default|alt)?password(?:viewonly)?|controlpassword|passwd|.*\bpwd")
+_NAMES = re.compile(r"(?i).*password(?:viewonly)?|passwd|.*\bpwd")
 _BINARY = (0, 3)
+_NUMBERS = (4, 11)
 
 
 def secret(hive: str, path: str, name: str, kind: int) -> bool:
@@ -19,4 +20,4 @@ def secret(hive: str, path: str, name: str, kind: int) -> bool:
     keys = _KEYS.get(hive)
     if keys and (keys.fullmatch(path) or "<" in path) and (kind in _BINARY or kind > 11 or hive == "SECURITY"):
         return True
-    return bool(_NAMES.fullmatch(name))
+    return kind not in _NUMBERS and bool(_NAMES.fullmatch(name))

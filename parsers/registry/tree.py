@@ -54,14 +54,16 @@ class Hive:
         return path
 
     def above(self, node: Node) -> Iterator[Node]:
-        """The keys that its path is made of, nearest first."""
-        for _ in range(_DEEPEST):
+        """The keys whose names make its path, the nearest first."""
+        seen: set[int] = {node.offset}
+        while not node.root and len(seen) < _DEEPEST:
             offset = self._parent(node)
-            up = None if node.root else self.nodes.get(offset) or self.gone.get(offset)
-            if up is None:
+            found = self.nodes.get(offset) or self.gone.get(offset)
+            if found is None or offset in seen:
                 return
-            yield up
-            node = up
+            seen.add(offset)
+            yield found
+            node = found
 
     def _parent(self, node: Node) -> int:
         """What the key names, or where that is no key the one in whose list it stands."""

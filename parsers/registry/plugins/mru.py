@@ -58,7 +58,7 @@ def _list(key: Key, show: Show) -> Iterator[Said]:
     if entries:
         part = key.path.rpartition("Explorer\\")[2] or key.path
         data: dict[str, Field] = {"list": part, "entries": entries, "newest": entries[0], "key": key.path}
-        who = f" of {key.owner}" if key.owner else ""
+        who = f" by {key.owner}" if key.owner else ""
         path = entries[0] if entries[0][1:3] == ":\\" or entries[0].startswith("\\\\") else None
         yield Said(f"last used{who} in {part}: {entries[0]}", data, act="used", user=key.owner, file_path=path)
 
@@ -83,7 +83,7 @@ def _typed(key: Key) -> Iterator[Said]:
     entries = [key.shown(value) for value in key.all() if value.name.casefold().startswith("url")]
     if entries:
         data: dict[str, Field] = {"list": key.name, "entries": entries, "newest": entries[0], "key": key.path}
-        who = f" of {key.owner}" if key.owner else ""
+        who = f" by {key.owner}" if key.owner else ""
         url = entries[0] if "://" in entries[0] else None
         yield Said(f"typed{who} into {key.name}: {entries[0]}", data, act="typed", user=key.owner, url=url)
 

@@ -103,7 +103,8 @@ def _read(key: Key) -> Iterator[Said]:
         if when is None or when.ns is None:
             data["no_time"] = True
         subject = f"ShimCache knows {shown}, file changed {when.text if when and when.ns is not None else 'unknown'}"
-        yield Said(subject, data, when=when if when and when.ns is not None else None, act="seen", file_path=shown)
+        file = shown if "\\" in shown else None  # apps stand as numbers and the name of their package
+        yield Said(subject, data, when=when if when and when.ns is not None else None, act="seen", file_path=file)
 
 
 PLUGINS = (
