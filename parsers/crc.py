@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
+from typing import BinaryIO
 
 CRC = "CRC-32 of the record's bytes: shows that one of them is another, even where nothing reads it"
 
@@ -13,3 +15,11 @@ def crc(*parts: bytes | memoryview) -> str:
     for part in parts:
         value = zlib.crc32(part, value)
     return f"{value:08x}"
+
+
+def sha256_of(stream: BinaryIO) -> str:
+    """Of all that a stream still gives, in bounded memory."""
+    digest = hashlib.sha256()
+    while piece := stream.read(1 << 20):
+        digest.update(piece)
+    return digest.hexdigest()

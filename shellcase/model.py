@@ -7,7 +7,7 @@ precision and its original text. Every `Event` carries an `Origin` that leads ba
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
@@ -293,5 +293,6 @@ class Parser:
     recognises: Callable[[bytes, str], bool]  # first 4096 bytes and original path; pure
     parse: Callable[[Job], Iterator[ParserOutput]]
     companions: tuple[Companion, ...] = ()
+    context: Callable[[Source, int], Sequence[Span]] | None = None  # what the record at an offset leans on
     split: Callable[[Source], tuple[Span, ...]] | None = None  # by the bytes, never by the number of jobs
     tier: int = 2  # 0 answers first, see architecture

@@ -15,6 +15,7 @@ from typing import BinaryIO
 from msgspec import Struct
 
 from parsers import times
+from parsers.crc import sha256_of
 from parsers.defender.entry import Entry, Resource, read
 from parsers.defender.rc4 import Rc4, turn
 from parsers.web.decode import text_of
@@ -179,7 +180,7 @@ def _event(job: Job, content: Stream, found: list[Stream]) -> Event:
 def _digest(job: Job) -> str:
     """SHA-256 of the file in the quarantine as it lies there: it covers the bytes that no stream is made of."""
     with job.source.open() as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        return sha256_of(stream)
 
 
 def _shown(stream: Stream) -> str:

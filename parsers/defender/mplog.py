@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from parsers import times
+from parsers.leaning import text_headers
 from parsers.linelog import NO_TIME, RAW_LINE, LineLog, Said
 from parsers.lines import split
 from parsers.walltime import local_moment, wall, wall_ns
@@ -244,6 +245,7 @@ PARSER = Parser(
         ),
     ),
     recognises=recognises,
+    context=text_headers,
     parse=parse,
     split=split,
     tier=1,

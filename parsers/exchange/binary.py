@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 
 from parsers.exchange.peversion import Damaged, Version, read_version
+from parsers.leaning import whole
 from parsers.times import ns_text
 from shellcase.model import Event, Issue, Job, Kind, Ledger, Moment, Origin, Parser, ParserOutput, Span, Value
 
@@ -112,6 +113,7 @@ PARSER = Parser(
     definitions=("ExchangeBinaries",),
     yields=(Kind(name=KIND, fields=_FIELDS),),
     recognises=recognises,
+    context=whole,
     parse=parse,
     tier=1,
 )

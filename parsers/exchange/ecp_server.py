@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from parsers.exchange.text import RAW_FIELDS, Data, Filled, TextLog
+from parsers.leaning import text_headers
 from parsers.lines import UTF8_MARK
 from shellcase.model import Kind, Parser
 
@@ -106,6 +107,7 @@ PARSER = Parser(
     definitions=("ExchangeEcpServerLogs", "ExchangeOtherLogs"),
     yields=(Kind(name=KIND, fields=_FIELDS),),
     recognises=recognises,
+    context=text_headers,
     parse=LOG.parse,
     split=LOG.split,
     tier=0,

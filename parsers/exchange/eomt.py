@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from parsers import lines
+from parsers.leaning import whole
 from parsers.linelog import NO_TIME, RAW_LINE, LineLog, Said
 from parsers.walltime import local_moment, wall
 from shellcase.model import Job, Kind, Parser
@@ -52,6 +53,7 @@ PARSER = Parser(
     definitions=("ResponderTraces",),
     yields=(Kind(name=KIND, fields=_FIELDS),),
     recognises=recognises,
+    context=whole,
     parse=LOG.parse,
     split=lines.split,
     tier=1,

@@ -28,6 +28,7 @@ from parsers.columns import (
     same,
 )
 from parsers.exchange.text import RAW_FIELDS, Data, Filled, TextLog
+from parsers.leaning import text_headers
 from parsers.lines import UTF8_MARK, Block, Bools, Ints
 from parsers.times import iso_ns
 from shellcase.model import EventBatch, Kind, Parser
@@ -185,6 +186,7 @@ PARSER = Parser(
     definitions=("ExchangeHttpProxyLogs", "ExchangeOtherLogs"),
     yields=(Kind(name=KIND, fields=_FIELDS),),
     recognises=recognises,
+    context=text_headers,
     parse=LOG.parse,
     split=LOG.split,
     tier=0,

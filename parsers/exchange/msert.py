@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from parsers import lines
 from parsers.account import Account
+from parsers.leaning import whole
 from parsers.lines import Line
 from parsers.walltime import local_moment, month_of, wall
 from shellcase.model import Event, Job, Kind, Moment, Origin, Parser, ParserOutput, Span
@@ -167,6 +168,7 @@ PARSER = Parser(
     definitions=("ResponderTraces",),
     yields=(Kind(name=KIND, fields=_FIELDS),),
     recognises=recognises,
+    context=whole,
     parse=parse,
     tier=1,
 )

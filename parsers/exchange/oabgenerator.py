@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 
 from parsers.exchange.text import RAW_FIELDS, Data, Filled, TextLog
+from parsers.leaning import text_headers
 from parsers.lines import UTF8_MARK
 from shellcase.model import Kind, Parser
 
@@ -56,6 +57,7 @@ PARSER = Parser(
     definitions=("ExchangeOabGeneratorLogs", "ExchangeOtherLogs"),
     yields=(Kind(name=KIND, fields=_FIELDS),),
     recognises=recognises,
+    context=text_headers,
     parse=LOG.parse,
     tier=0,
 )

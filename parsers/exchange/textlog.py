@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from parsers.exchange import ecp_server, httpproxy, oabgenerator
 from parsers.exchange.families import NAMED, other
 from parsers.exchange.family import Family
+from parsers.leaning import text_headers
 from parsers.lines import UTF8_MARK, decode
 from shellcase.model import Job, Parser, ParserOutput
 
@@ -70,6 +71,7 @@ PARSER = Parser(
     ),
     yields=(*(family.declared() for family in NAMED), other("date-time").declared()),
     recognises=recognises,
+    context=text_headers,
     parse=parse,
     split=other("date-time").log().split,
     tier=1,

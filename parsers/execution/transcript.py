@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from parsers import lines
 from parsers.account import Account
 from parsers.execution.stamps import digits_local
+from parsers.leaning import whole
 from parsers.lines import Line
 from parsers.small import NO_TIME, Part, Said, event
 from shellcase.model import Job, Kind, Moment, Parser, ParserOutput, Span, Value
@@ -163,6 +164,7 @@ PARSER = Parser(
         ),
     ),
     recognises=recognises,
+    context=whole,
     parse=parse,
     tier=1,
 )

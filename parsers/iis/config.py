@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from parsers.account import Account
+from parsers.leaning import whole
 from parsers.markup import MOST_READ, MOST_TAGS, Markup, Tag, read_markup, unescape
 from shellcase.model import Event, Issue, Job, Kind, Moment, Origin, Parser, ParserOutput, Span
 
@@ -155,6 +156,7 @@ PARSER = Parser(
     definitions=("IisConfiguration", "ExchangeTransportLogs"),
     yields=(Kind(name=ELEMENT, fields=_FIELDS), Kind(name=AGENT, fields=_FIELDS)),
     recognises=recognises,
+    context=whole,
     parse=parse,
     tier=1,
 )

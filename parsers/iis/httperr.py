@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from parsers import lines
 from parsers.iis.w3c import Flavour, read_log
+from parsers.leaning import text_headers
 from shellcase.model import Job, Kind, Parser, ParserOutput
 
 KIND = "iis.httperr.entry"
@@ -48,6 +49,7 @@ PARSER = Parser(
     definitions=("IisHttpErrLogs", "IisLogs"),
     yields=(Kind(name=KIND, fields=_FIELDS),),
     recognises=recognises,
+    context=text_headers,
     parse=parse,
     split=lines.split,
     tier=1,

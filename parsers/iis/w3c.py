@@ -18,6 +18,7 @@ from parsers import lines, prefix
 from parsers.account import Account
 from parsers.iis.plain import plain_batch
 from parsers.iis.row import DEFAULT, IisRow, assumed_row, raw_row, read_row
+from parsers.leaning import text_headers
 from parsers.lines import Block, Bools
 from parsers.rows import ROWS_PER_BATCH, Rows
 from shellcase.model import Issue, Job, Kind, Parser, ParserOutput
@@ -183,6 +184,7 @@ PARSER = Parser(
     definitions=("IisLogs",),
     yields=(Kind(name=KIND, fields=_FIELDS),),
     recognises=recognises,
+    context=text_headers,
     parse=parse,
     split=lines.split,
     tier=1,

@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterator
 import numpy as np
 
 from parsers.crc import CRC
+from parsers.leaning import whole
 from parsers.ntfs import filetime
 from parsers.ntfs.entries import lines
 from parsers.ntfs.records import BAAD, EMPTY, FOREIGN, GOOD, TORN, Block, Ints, attributes, blocks, record_size
@@ -166,6 +167,7 @@ PARSER = Parser(
         ),
     ),
     recognises=recognises,
+    context=whole,
     parse=parse,
     tier=0,
 )

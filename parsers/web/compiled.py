@@ -6,7 +6,6 @@ folder may have caused it (batch compilation): it does not show that this page w
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element, ParseError
@@ -15,6 +14,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 from msgspec import Struct
 
+from parsers.crc import sha256_of
 from parsers.web.allowlist import known_virtual
 from parsers.web.decode import text_of
 from shellcase.model import Event, Issue, Job, Kind, Ledger, Moment, Origin, Parser, ParserOutput, Span
@@ -44,7 +44,7 @@ def parse(job: Job) -> Iterator[ParserOutput]:
     with job.source.open() as stream:
         raw = stream.read(MOST_READ)
         stream.seek(0)
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = sha256_of(stream)
     found, problem = read_compiled(raw)
     if problem:
         yield Issue(
