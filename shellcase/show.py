@@ -10,6 +10,7 @@ from shellcase.assemble import read_findings
 from shellcase.case import Case, open_object
 from shellcase.clean import plain
 from shellcase.errors import UsageError
+from shellcase.exporting.rows import iso
 from shellcase.ledger import read_ledger
 from shellcase.sourcecheck import in_one_line, read_checks
 from shellcase.timeline import Timeline
@@ -49,8 +50,10 @@ def describe_event(case: Case, event_id: str) -> Iterator[str]:
         raise UsageError(
             "no such event in the timeline", event_id, "copy an event id from the report or from `shellcase timeline`"
         )
+    if event["ts"] is not None:  # one instant, with the digit that the column of microseconds cannot hold
+        event["ts"] = iso(event["ts"], event["ts_ns"], event["ts_resolution_ns"])
     for column, value in event.items():
-        if value is not None:
+        if value is not None and column != "ts_ns":
             yield f"{column:>17}  {plain(str(value), 2000)}"
     yield from _bytes_of(case, event["artifact_id"], event["offset"], event["length"])
 
@@ -69,7 +72,7 @@ def _bytes_of(case: Case, artifact_id: str, offset: int | None, length: int | No
     if item.stored_as == "skeleton":
         yield f"{'note':>17}  only the dump's structure was kept: its memory reads as zeros here, so the hash of these"
         yield f"{'':>17}  bytes is not that of the artefact, which was taken from the whole file"
-    yield f"{'bytes':>17}  {offset} to {offset + length} of the artefact, sha256 {hashlib.sha256(raw).hexdigest()}"
+    yield f"{'bytes':>17}  {length} from byte {offset} of the artefact, sha256 {hashlib.sha256(raw).hexdigest()}"
     yield from _hexdump(raw[:_SHOWN], offset)
     if len(raw) > _SHOWN:
         yield f"{'':>17}  … {len(raw) - _SHOWN} bytes more"

@@ -107,7 +107,10 @@ def _untested(tested: Sequence[RuleRun]) -> str:
 def _shown(name: str, rules: set[str]) -> str:
     entry, use = bool(rules & set(_ENTRY)), bool(rules & set(_USE))
     if entry and use:
-        return f"The records of {name} show that it was broken into through its Exchange web service."
+        return (
+            f"The records of {name} show that it was broken into through its Exchange web service. Whether whoever did "
+            "it had been allowed to, as in a penetration test, they do not tell."
+        )
     if entry:
         return (
             f"The records of {name} show that its Exchange web service was misused. A web shell, or commands run "

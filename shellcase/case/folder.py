@@ -56,11 +56,7 @@ class Case:
             raise UsageError("the case folder exists already", str(root), "choose another --case, or add --clobber")
         try:
             (root / "data" / "work" / "runs").mkdir(parents=True, exist_ok=True)
-        except (
-            FileNotFoundError,
-            FileExistsError,
-            NotADirectoryError,
-        ) as e:  # a drive that is not there, a file in the way
+        except (FileNotFoundError, FileExistsError, NotADirectoryError) as e:  # no such drive, a file in the way
             raise UsageError("the case folder cannot be made there", str(root), "choose another --case") from e
         case = cls(root, meta)
         case.write_json("case.json", meta)

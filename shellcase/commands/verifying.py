@@ -106,7 +106,10 @@ def _page(outcome: Outcome) -> Iterator[str]:
         yield f"{outcome.kind} {plain(outcome.case_number, 100)}, sealed {plain(outcome.sealed, 60)} (signer's clock)"
     if outcome.manifest_sha256:
         yield f"SHA-256 of seal/manifest.json  {outcome.manifest_sha256}"
-    yield f"key  {plain(outcome.fingerprint, 100) or 'none: hash-sealed, not signed'}"
+    if outcome.manifest_sha256:
+        yield f"key  {plain(outcome.fingerprint, 100) or 'none: hash-sealed, not signed'}"
+    else:
+        yield "no seal that could be read"
     yield ""
     for check in outcome.checks:
         yield f"{check.verdict.upper():<11}  {check.number:>2}  {check.title}"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from shellcase.case import Case
 from shellcase.errors import UsageError
-from shellcase.show import case_summary
+from shellcase.show import case_summary, describe_event
+from shellcase.timeline import Timeline
 from tests.conftest import META
 from tests.report.test_page import chromium
 from tests.test_errors import PROGRAM, shellcase
@@ -95,3 +97,13 @@ def test_a_case_where_no_folder_can_be_is_the_callers_mistake(tmp_path: Path) ->
 def test_an_unsearched_case_does_not_tell_of_no_findings(tmp_path: Path) -> None:
     """After `collect` alone, "findings 0" would be read as an answer."""
     assert case_summary(Case.create(tmp_path / "case", META))["findings"] == "not yet searched"
+
+
+def test_an_event_is_shown_with_one_time_and_its_bytes_counted(ex01: Case) -> None:
+    """Seven digits would be split over two lines; "3479 to 4105" would count one byte too many."""
+    with closing(Timeline.connect(ex01.timeline_to_read())) as timeline:
+        event = timeline.events("ts_ns > 0 AND length > 0", limit=1).to_pylist()[0]
+    lines = [" ".join(line.split()) for line in describe_event(ex01, event["event_id"])]
+    assert f"ts {event['ts'].strftime('%Y-%m-%dT%H:%M:%S.%f')}{event['ts_ns'] // 100}Z" in lines
+    assert not any(line.startswith("ts_ns") for line in lines)
+    assert any(line.startswith(f"bytes {event['length']} from byte {event['offset']} ") for line in lines)
