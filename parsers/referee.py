@@ -8,7 +8,10 @@ from typing import NamedTuple
 
 from shellcase.model import Source
 
-MODULES: Mapping[str, str] = {"windows.evtx": "parsers.eventlog.referee"}
+MODULES: Mapping[str, str] = {
+    "windows.evtx": "parsers.eventlog.referee",
+    "windows.registry": "parsers.registry.referee",
+}
 """Parser → the module whose function `compare` asks the referees of its artefacts."""
 
 

@@ -2,7 +2,7 @@
 
 Compared are, per key: the FILETIME as an integer and per value its name, type, length and bytes. Where a reader hands
 out fewer or other bytes than the value says it has (python-registry does so for some short values), it has no
-opinion on the bytes. The readers get the hive after its logs, because neither replays them.
+opinion on the bytes. None of the readers gets the hive's logs, unless `compare_job` applies them first.
 """
 
 from __future__ import annotations
@@ -10,20 +10,19 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from pathlib import Path
 from typing import TypeVar
 
 from dissect.regf import RegistryHive
 from dissect.regf.exceptions import Error as DissectError
-from msgspec import Struct
 from Registry import Registry, RegistryParse
 
+from parsers.referee import Difference
 from parsers.registry.keys import BadValue, values
 from parsers.registry.replay import Replayed, replay
-from parsers.registry.tree import load
-from shellcase.model import Job
+from parsers.registry.tree import Hive, load
+from shellcase.model import Job, Source
 
 _FAULTS = (
     DissectError, RegistryParse.RegistryException, struct.error, ValueError, IndexError, KeyError, TypeError,
@@ -36,46 +35,43 @@ K = TypeVar("K")
 
 Item = tuple[str, int, int, str]
 """A value: name, type, length, digest of its bytes (empty: no opinion)."""
-Keys = dict[str, tuple[int, tuple[Item, ...]]]
-"""What a reader says: path → (FILETIME, values by name). Keys of the same path stand as `path#2`."""
+Said = tuple[int, tuple[Item, ...]]
+"""FILETIME and values by name."""
+Keys = dict[str, Said]
+"""What a reader says, by path. Keys of the same path stand as `path#2`."""
 
 
-class Difference(Struct, frozen=True):
-    """One key on which the readers do not agree: `what` is missing, time or values; `said` by reader."""
-
-    key: str
-    what: str
-    said: Mapping[str, str]
+def compare(source: Source) -> Iterator[Difference]:
+    """Hold a hive as it lies there, without its logs, against the two readers."""
+    with source.open() as stream:
+        yield from compare_bytes(stream.read())
 
 
-def compare(path: Path) -> list[Difference]:
-    """Compare the readings of a hive as it lies there, without logs."""
-    return compare_bytes(path.read_bytes())
-
-
-def compare_job(job: Job) -> list[Difference]:
-    """Compare the readings of an artefact after its logs."""
+def compare_job(job: Job) -> Iterator[Difference]:
+    """The same after its logs; offsets count in the replayed hive."""
     with job.source.open() as stream:
         raw = stream.read()
-    return compare_bytes(replay(raw, job).raw, job)
+    yield from compare_bytes(replay(raw, job).raw)
 
 
-def compare_bytes(raw: bytes, job: Job | None = None) -> list[Difference]:
-    """Compare the readings of the bytes of a hive."""
-    said = {"ours": _ours(raw, job), "dissect.regf": _dissect(raw), "python-registry": _python_registry(raw)}
-    paths = sorted({path for keys in said.values() for path in keys})
-    return [found for path in paths for found in _differ(path, {name: keys.get(path) for name, keys in said.items()})]
+def compare_bytes(raw: bytes) -> Iterator[Difference]:
+    """Differences in the order of the keys' paths."""
+    ours, places = _ours(raw)
+    for referee, theirs in (("dissect.regf", _dissect(raw)), ("python-registry", _python_registry(raw))):
+        for path in sorted(ours.keys() | theirs.keys()):
+            for what, mine, other in _differ(ours.get(path), theirs.get(path)):
+                unread = what == "record" and path in ours
+                yield Difference(referee, places.get(path, 0), f"{what} of {path}", mine, other, unread)
 
 
-def _differ(path: str, said: Mapping[str, tuple[int, tuple[Item, ...]] | None]) -> Iterator[Difference]:
-    there = {name: key for name, key in said.items() if key is not None}
-    if len(there) < len(said):
-        yield Difference(path, "missing", {name: "there" if key else "missing" for name, key in said.items()})
-    if len({ticks for ticks, _ in there.values()}) > 1:
-        yield Difference(path, "time", {name: str(ticks) for name, (ticks, _) in there.items()})
-    first, *others = there.values()
-    if not all(_agree(first[1], other[1]) for other in others):
-        yield Difference(path, "values", {name: str(found)[:2000] for name, (_, found) in there.items()})
+def _differ(ours: Said | None, theirs: Said | None) -> Iterator[tuple[str, str, str]]:
+    if ours is None or theirs is None:
+        yield "record", "missing" if ours is None else "there", "missing" if theirs is None else "there"
+        return
+    if ours[0] != theirs[0]:
+        yield "time", str(ours[0]), str(theirs[0])
+    if not _agree(ours[1], theirs[1]):
+        yield "values", str(ours[1])[:2000], str(theirs[1])[:2000]
 
 
 def _agree(one: tuple[Item, ...], other: tuple[Item, ...]) -> bool:
@@ -90,28 +86,36 @@ def _digest(data: object, size: int) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
 
 
-def _add(keys: Keys, path: str, ticks: int, items: list[Item]) -> None:
+def _add(keys: Keys, path: str, ticks: int, items: list[Item]) -> str:
     number, name = 1, path
     while name in keys:
         number += 1
         name = f"{path}#{number}"
     keys[name] = (ticks, tuple(sorted(items)))
+    return name
 
 
-def _ours(raw: bytes, job: Job | None) -> Keys:
+def _ours(raw: bytes) -> tuple[Keys, dict[str, int]]:
     keys: Keys = {}
-    loading = load(raw, Replayed(raw), "" if job is None else job.source.path)
-    try:
-        while True:
-            next(loading)
-    except StopIteration as done:
-        hive = done.value
+    places: dict[str, int] = {}
+    hive = _loaded(raw)
     for node in hive.nodes.values():
         if not hive.left(node):
             good = [v for v in values(raw, node) if not isinstance(v, BadValue)]
             items = [(v.name, v.type & _TYPE, v.size, _digest(v.data, v.size)) for v in good]
-            _add(keys, hive.path(node.offset), node.ticks, items)
-    return keys
+            places[_add(keys, hive.path(node.offset), node.ticks, items)] = node.offset
+    return keys, places
+
+
+def _loaded(raw: bytes) -> Hive:
+    """Read a hive; what is wrong with it is told elsewhere."""
+    loading = load(raw, Replayed(raw), "")
+    while True:
+        try:
+            next(loading)
+        except StopIteration as done:
+            hive: Hive = done.value
+            return hive
 
 
 def _walk(
