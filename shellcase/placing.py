@@ -35,7 +35,7 @@ ENCODED = [name for name in TIMELINE.names if name not in _DIFFERENT]
 
 def writer(path: Path) -> pq.ParquetWriter:
     """The file of a part."""
-    return pq.ParquetWriter(path, TIMELINE, compression="zstd", compression_level=1, use_dictionary=ENCODED)
+    return pq.ParquetWriter(path, TIMELINE, compression="zstd", compression_level=1, use_dictionary=ENCODED)  # pyright: ignore[reportArgumentType]
 
 
 def in_order(table: pa.Table) -> pa.Table:
