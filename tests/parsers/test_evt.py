@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -128,8 +129,8 @@ def test_a_log_without_header_and_cursor_gives_all_it_has(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("make", [plain, wrapped])
-def test_events_lead_back_to_their_bytes(make: object, tmp_path: Path) -> None:
-    raw = make() if callable(make) else b""
+def test_events_lead_back_to_their_bytes(make: Callable[[], bytes], tmp_path: Path) -> None:
+    raw = make()
     check_way_back(PARSER, raw, PATH, tmp_path, range(0, len(read(raw, tmp_path).events), 3))
 
 

@@ -28,7 +28,12 @@ KNOWN = {
     ("python-evtx", "values"): {"dns_log_malformed.evtx"},  # prints binary data in base64
 }
 UNREAD = {
-    "python-evtx": {"ID1116-1117-Defender threat detected.evtx", "WinDefender_Events_1117_1116_AtomicRedTeam.evtx"},
+    "python-evtx": {
+        "ID1116-1117-Defender threat detected.evtx",
+        "WinDefender_Events_1117_1116_AtomicRedTeam.evtx",
+        "dns_log_malformed.evtx",
+    },
+    "dissect.eventlog": {"dns_log_malformed.evtx"},
     "libevtx": {"dns_log_malformed.evtx", "Microsoft-Windows-HelloForBusiness%4Operational.evtx"},
 }
 

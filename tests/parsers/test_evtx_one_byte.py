@@ -1,0 +1,73 @@
+"""One changed byte of a real event log costs its own record; of a template or a name, records of its chunk."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from parsers.eventlog.evtx import PARSER
+from shellcase.model import Job
+from tests.parsers.stub import Answer, answer, corpora, write_source
+from tests.tools import need_shared
+
+PATH = "C:\\Windows\\System32\\winevt\\Logs\\Security.evtx"
+CHUNK = 65536
+LOGS = (
+    "evtx-attack-samples/Credential Access/babyshark_mimikatz_powershell.evtx",
+    "evtx-to-mitre-attack/TA0003-Persistence/T1098.xxx-Account manipulation/ID4756-Exchange admin group change.evtx",
+    "rust-evtx/samples/Application_no_crc32.evtx",
+    "python-evtx/tests/data/issue_38.evtx",
+    "velociraptor/artifacts/testdata/files/SecurityTasks.evtx",
+)
+_MANY = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def log(name: str) -> bytes:
+    """The header and the first chunk of a real log."""
+    file = corpora() / name
+    raw = file.read_bytes() if file.is_file() else b""
+    need_shared(raw)
+    return raw[: 4096 + CHUNK]
+
+
+def read(raw: bytes, folder: Path) -> Answer:
+    return answer(PARSER.parse, Job(source=write_source(folder, raw, PATH)))
+
+
+def shared_places(raw: bytes) -> list[tuple[int, int]]:
+    """Names and templates of the chunk by its own tables: what more than one record rests on."""
+    places = []
+    for table, count, head in ((128, 64, 8), (384, 32, 24)):
+        for slot in range(count):
+            at = struct.unpack_from("<I", raw, 4096 + table + 4 * slot)[0]
+            while at:
+                place = 4096 + at
+                size = struct.unpack_from("<I", raw, place + 20)[0] if head == 24 else raw[place + 6] * 2 + 2
+                before = 10 if head == 24 else 0  # the instance that names the template
+                places.append((place - before, place + head + size))
+                at = struct.unpack_from("<I", raw, place)[0]
+    return places
+
+
+@pytest.mark.parametrize("name", LOGS)
+@given(chance=st.data())
+@_MANY
+def test_any_byte_of_the_chunk(name: str, chance: st.DataObject, tmp_path: Path) -> None:
+    raw = log(name)
+    sound = read(raw, tmp_path)
+    rows = {int(str(row["offset"])): row for row in sound.rows}
+    ends = [at + int(str(row["length"])) for at, row in rows.items()]
+    inside = chance.draw(st.sampled_from([(4096, 4608), *zip(rows, ends, strict=True)]))
+    at = chance.draw(st.integers(inside[0], inside[1] - 1))
+    byte = chance.draw(st.integers(0, 255).filter(lambda b: b != raw[at]))
+    said = read(raw[:at] + bytes([byte]) + raw[at + 1 :], tmp_path)
+    after = {int(str(row["offset"])): row for row in said.rows}
+    assert said.ledger.found == said.ledger.parsed + said.ledger.failed
+    assert at < 4608 or after != rows or said.issues != sound.issues, "the change left no trace"
+    if not any(low <= at < high for low, high in shared_places(raw)):
+        own = [start for start, end in zip(rows, ends, strict=True) if start <= at < end]
+        assert [start for start in rows if start not in own and after.get(start) != rows[start]] == []
