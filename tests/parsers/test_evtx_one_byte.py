@@ -23,7 +23,7 @@ LOGS = (
     "python-evtx/tests/data/issue_38.evtx",
     "velociraptor/artifacts/testdata/files/SecurityTasks.evtx",
 )
-_MANY = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_MANY = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def log(name: str) -> bytes:
