@@ -123,7 +123,7 @@ def recognises(head: bytes, path: str) -> bool:
 PARSER = Parser(
     name="windows.registry",
     version=2,
-    definitions=("WindowsRegistryHives", "WindowsUserHives"),
+    definitions=("WindowsRegistryHives", "WindowsUserHives", "AmcacheAndPrefetch"),
     companions=(
         Companion(role="log", pattern="{name}.LOG"),
         Companion(role="log1", pattern="{name}.LOG1"),
