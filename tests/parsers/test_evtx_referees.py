@@ -34,6 +34,7 @@ UNREAD = {
     "python-evtx": {
         "ID1116-1117-Defender threat detected.evtx",
         "WinDefender_Events_1117_1116_AtomicRedTeam.evtx",
+        "Microsoft-Windows-CAPI2_Operational_EventID70.evtx",
         "dns_log_malformed.evtx",
     },
     "dissect.eventlog": {"dns_log_malformed.evtx"},
