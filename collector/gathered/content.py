@@ -41,6 +41,15 @@ _NAMES: tuple[tuple[str, str], ...] = (
     (r"consolehost_history\.txt|powershell_transcript.*\.txt", "PowerShellHistory"),
     (r".*\.(lnk|automaticdestinations-ms|customdestinations-ms)", "UserLnk"),
     (r".*\.wer", "WindowsErrorReports"),
+    (r"(current|systemidentity|\{[0-9a-f-]{36}\})\.mdb", "AmcacheAndPrefetch"),
+    (r".*\.job", "ScheduledTasks"),
+    (r"qmgr\d?\.(dat|db)", "BitsQueue"),
+    (r"objects\.data", "WmiRepository"),
+    (r"exsetup\.exe", "ExchangeBinaries"),
+    (r"eomt\.log|eomtsummary\.txt|(msert|mrt)\.log", "ResponderTraces"),
+    (r".*\.exe\.log", "ClrUsageLogs"),
+    (r"pcaapplaunchdic\.txt|pcageneraldb\d\.txt", "ProgramCompatibility"),
+    (r"\$i[0-9a-z]{6}(\..*)?|info2", "RecycleBin"),
 )  # fmt: skip
 _LOG_TYPES = (
     (b"httpproxy", "ExchangeHttpProxyLogs"),

@@ -126,7 +126,8 @@ def test_a_disk_that_is_full_while_parsing_costs_no_artefact(
         go(disk, root)
         assert not differences(content(undisturbed.root), content(root)) + leftovers(root)
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        # Lazily: a worker that ended without room may hold a file for a moment longer than the run.
+        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def fill(ballast: Path, left: int) -> None:
