@@ -146,7 +146,7 @@ def digest_of(done: subprocess.CompletedProcess[str]) -> str:
 def started(folder: Path, until: str) -> subprocess.Popen[str]:
     """A run that has come as far as a word on stderr."""
     command = [*PROGRAM, "run", str(EX01), "--case", str(folder)]
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would hand on that it is ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell inherit that it is ignored
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     assert process.stderr is not None
     for line in process.stderr:
