@@ -15,7 +15,7 @@ import typer
 from collector.image import open_source
 from collector.verify import verify_image
 from shellcase.clean import plain
-from shellcase.errors import OK, ShellcaseError, UsageError
+from shellcase.errors import ShellcaseError, UsageError
 from shellcase.options import AsJson, Quiet
 from shellcase.output import print_lines
 from shellcase.progress import Display
@@ -37,7 +37,7 @@ from shellcase.seal.checks_base import UNREADABLE, Bag, Tally
 
 _SHOWN = 12
 _RECORD = re.compile(r"data/evidence/sources/SRC-\d+\.json")
-_WORDS = {OK: "Nothing differs from the seal.", 3: "Something differs or is missing.", 4: "This is no readable seal."}
+_WORDS = {3: "Something differs or is missing.", 4: "This is no readable seal."}
 
 
 def verify_command(
@@ -75,7 +75,7 @@ def verify_command(
     if as_json:
         typer.echo(json.dumps(msgspec.to_builtins(outcome), indent=1, sort_keys=True))
     else:
-        print_lines(_page(outcome))
+        print_lines([*_page(outcome), _last(outcome.exit_code, wanted, handed_out)])
     return outcome.exit_code
 
 
@@ -96,8 +96,14 @@ def _excerpt(path: Path, wanted: str | None, handed_out: str | None, *, as_json:
     if as_json:
         typer.echo(json.dumps(answers.plain(), indent=1, sort_keys=True))
     else:
-        print_lines([*answers.lines(standalone.EXCERPT_CHECKS), *events, "", _WORDS[answers.exit_code()]])
+        last = _last(answers.exit_code(), wanted, handed_out)
+        print_lines([*answers.lines(standalone.EXCERPT_CHECKS), *events, "", last])
     return answers.exit_code()
+
+
+def _last(code: int, wanted: str | None, handed_out: str | None) -> str:
+    """The last line; when all is well it says no more than was asked."""
+    return _WORDS[code] if code else standalone.nothing_differs(wanted is not None, handed_out is not None)
 
 
 def _page(outcome: Outcome) -> Iterator[str]:
@@ -121,7 +127,6 @@ def _page(outcome: Outcome) -> Iterator[str]:
         for note in check.notes[:_SHOWN]:
             yield f"               · {plain(note, 400)}"
     yield ""
-    yield _WORDS[outcome.exit_code]
 
 
 def _told(problem: Problem) -> Iterator[str]:

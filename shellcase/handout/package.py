@@ -7,7 +7,6 @@ item which goes along needs, the chosen edition of the report. Work product has 
 from __future__ import annotations
 
 import hashlib
-import re
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -34,7 +33,7 @@ from shellcase.model import Item
 from shellcase.seal.composing import Additions, quiet
 from shellcase.seal.inventory import AUDIT, Progress
 from shellcase.seal.keys import SigningKey
-from shellcase.seal.layout import MANIFEST, FileEntry, SealManifest
+from shellcase.seal.layout import MANIFEST, FileEntry, SealManifest, package_folder
 from shellcase.seal.sealing import outside, write_seal
 
 _EVIDENCE, _OBJECTS, _TIMELINE = "data/evidence/", "data/evidence/objects/", "data/evidence/timeline/"
@@ -93,8 +92,7 @@ class _Making:
         self._hidden = _own(self._items, found) if not request.secrets else frozenset()
         self._files = [*self._chosen(), *(parent.files[p] for p in report), *self._work()]
         self._redacted: list[Redacted] = []
-        number = re.sub(r"[^A-Za-z0-9._-]+", "-", case.meta.case_number).strip(".-")[:60]
-        self.top = f"{number or 'case'}-{request.audience}-package"
+        self.top = package_folder(case.meta.case_number, request.audience)
 
     def _chosen(self) -> Iterable[FileEntry]:
         stays = {w.item.object for w in self.withheld}

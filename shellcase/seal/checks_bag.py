@@ -15,7 +15,8 @@ from shellcase.errors import UsageError
 from shellcase.seal.canonical import canonical
 from shellcase.seal.checks_base import UNREADABLE, Check, Opened, Tally
 from shellcase.seal.checks_own import own_files, own_names
-from shellcase.seal.layout import MANIFEST, WORK, FileEntry, WorkFiles
+from shellcase.seal.checks_zip import ZipBag
+from shellcase.seal.layout import MANIFEST, WORK, FileEntry, WorkFiles, package_folder
 
 _PLAIN = re.compile(r"[A-Za-z0-9_=-](?:[A-Za-z0-9._=-]*[A-Za-z0-9_=-])?")
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3]|conin\$|conout\$)", re.I)
@@ -49,6 +50,7 @@ def paths(seal: Opened) -> Check:
     if seal.manifest is None:
         return tally.skipped("there is no manifest")
     _read_work(seal, tally)
+    seal.bag.limits = {path: entry.size for path, entry in seal.entries.items()}
     listed = [e.path for e in (*seal.manifest.files, *(seal.work or ()))]
     tags = own_names(seal)
     for path in (*listed, *tags):
@@ -103,6 +105,7 @@ def links(seal: Opened) -> Check:
     for one in seal.bag.odd:
         tally.problem(one.what, one.where, one.expected, one.found)
     _marks(tally, seal)
+    _top(tally, seal)
     return tally.done(f"{len(seal.bag.files)} plain files in the folder")
 
 
@@ -113,7 +116,15 @@ def _marks(tally: Tally, seal: Opened) -> None:
             tally.note("every file is marked executable, as on file systems that keep no modes: they say nothing here")
         return
     for path in seal.bag.marked:
-        tally.problem("a file that is marked executable (or set-id)", path, "the mode of a plain file (chmod a-x)")
+        tally.problem("a file that is marked executable", path, "the mode of a plain file (chmod a-x)")
+
+
+def _top(tally: Tally, seal: Opened) -> None:
+    """The one folder in a package's ZIP has the name that follows from what is sealed."""
+    if isinstance(seal.bag, ZipBag) and seal.manifest and seal.manifest.kind == "package":
+        name = package_folder(seal.manifest.case_number, seal.manifest.audience)
+        if seal.bag.top != name:
+            tally.problem("the folder in the ZIP has another name than it was given", seal.bag.top, name)
 
 
 # -- 5 ----------------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from typing import BinaryIO, Literal
 import msgspec
 from msgspec import Struct
 
-from shellcase.seal.layout import LEAVES, FileEntry, SealManifest
+from shellcase.seal.layout import HANDOUTS, LEAVES, FileEntry, SealManifest
 from shellcase.seal.tree import HEADER, RECORD
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -30,8 +30,9 @@ Progress = Callable[[str, int, int], None]
 
 _KEPT = 1000
 _REPARSE_POINT = 0x400
-_MARKS = 0o7111
+_EXECUTABLE, _SET_ID = 0o111, 0o7000
 LARGEST = 1 << 30
+_SPARE = 16 << 20
 _LINE, _BLOCK = 16 << 20, 1 << 20
 
 
@@ -121,7 +122,8 @@ class Hashes:
 class Bag:
     """A folder as it lies there: plain files by path (with `/`) and size, and what is neither file nor folder.
 
-    `folders` are all below the root; `marked` are files with an executable, set-id or sticky bit.
+    `folders` are all below the root; `marked` are files with an executable bit. `limits` are the sealed sizes of files
+    below data/: by 16 MiB one may have grown, or an unsealed one be large, to be read. Holes cost nothing to make.
     """
 
     root: Path
@@ -129,6 +131,13 @@ class Bag:
     odd: list[Problem] = field(default_factory=list)
     folders: set[str] = field(default_factory=set)
     marked: list[str] = field(default_factory=list)
+    limits: dict[str, int] = field(default_factory=dict)
+
+    def readable(self, path: str) -> bool:
+        """Whether it is small enough to be read whole."""
+        if (self.limits and path.startswith("data/")) or path == HANDOUTS:
+            return self.files.get(path, 0) <= self.limits.get(path, 0) + _SPARE
+        return self.files.get(path, 0) <= LARGEST
 
     def open(self, path: str) -> BinaryIO:
         """A plain file that the walk met; OSError for anything else, also when it was swapped since."""
@@ -142,8 +151,8 @@ class Bag:
         return os.fdopen(handle, "rb")
 
     def read(self, path: str) -> bytes | None:
-        """A whole file of up to 1 GiB; None when it is missing, larger or cannot be read."""
-        if self.files.get(path, LARGEST + 1) > LARGEST:
+        """A whole file; None when it is missing, larger than it may be, or 1 GiB, or cannot be read."""
+        if self.files.get(path, LARGEST + 1) > LARGEST or not self.readable(path):
             return None
         try:
             with self.open(path) as fh:
@@ -165,6 +174,8 @@ class Bag:
 
     def lines(self, path: str) -> Iterator[bytes]:
         """Lines with their ends, in bounded memory: one of more than 16 MiB comes in pieces. OSError as it comes."""
+        if not self.readable(path):
+            raise OSError(errno.EFBIG, "larger than it may be, and not read")
         with self.open(path) as fh:
             while line := fh.readline(_LINE):
                 yield line
@@ -211,8 +222,10 @@ def _meet(bag: Bag, path: str) -> bool:
     kind = _kind(status)
     if kind == "a file":
         bag.files[path] = status.st_size
-        if os.name == "posix" and status.st_mode & _MARKS:
+        if os.name == "posix" and status.st_mode & _EXECUTABLE:
             bag.marked.append(path)
+        if os.name == "posix" and status.st_mode & _SET_ID:
+            bag.odd.append(Problem(what="a file with a set-id or sticky bit", where=path, expected="a plain file"))
         if status.st_nlink > 1:
             bag.odd.append(Problem(what="a file with a second name (hard link)", where=path, expected="a file"))
     elif kind != "a folder":

@@ -37,8 +37,9 @@ def audit(seal: Opened) -> Check:
         return tally.skipped(f"the log stays with the case; its sealed line is {named.seq}, SHA-256 {named.head}")
     start = hashlib.sha256(f"case-audit-v1\n{seal.manifest.case_number}".encode("utf-8", "replace")).hexdigest()
     entries: list[str] = []
+    former = checks_logs.former_heads(seal)
     try:
-        count, head, sealed_head = _walk_chain(seal, tally, start, named.seq, entries)
+        count, head, sealed_head = _walk_chain(seal, tally, start, former, entries)
     except OSError as error:
         tally.problem("the audit log is missing or cannot be read", AUDIT, f"{named.seq} lines", error.strerror)
         return tally.done("nothing to walk")
@@ -49,11 +50,14 @@ def audit(seal: Opened) -> Check:
     return tally.done(f"{count} lines, {len(entries)} custody entries")
 
 
-def _walk_chain(seal: Opened, tally: Tally, head: str, sealed: int, custody: list[str]) -> tuple[int, str, str]:
+def _walk_chain(
+    seal: Opened, tally: Tally, head: str, former: checks_logs.Heads, custody: list[str]
+) -> tuple[int, str, str]:
     """Number of lines, SHA-256 of the last, and of the line that bears the sealed number.
 
-    `custody` takes up the SHA-256 of each custody entry that a line names.
+    `former` is what older seals sealed; `custody` takes up the SHA-256 of each custody entry that a line names.
     """
+    sealed = seal.manifest.audit.seq if seal.manifest else 0
     count, at_seal = 0, head if sealed == 0 else ""
     for line in seal.bag.lines(AUDIT):
         count += 1
@@ -73,6 +77,10 @@ def _walk_chain(seal: Opened, tally: Tally, head: str, sealed: int, custody: lis
                 custody.append(str(read.args.get("line_sha256", "")))
         head = hashlib.sha256(raw).hexdigest()
         at_seal = head if count == sealed else at_seal
+        for by, said in former.get(count, ()):
+            if said != head:
+                what = f"the log was rewritten: this line is not the one that {by} sealed"
+                tally.problem(what, where, said, head)
     return count, head, at_seal
 
 

@@ -25,6 +25,7 @@ from shellcase.seal.layout import (
     SealManifest,
 )
 from shellcase.seal.sshsig_check import BadSignature
+from shellcase.seal.standalone import stamp_fault
 
 _NUMBERED = re.compile(rf"{SEAL}-([0-9]{{4,}})")
 
@@ -90,6 +91,8 @@ def _signed(tally: Tally, seal: Opened, name: str, raw: bytes, read: SealManifes
         tally.problem("the signature was removed", where, "a signature: the manifest names its key")
     elif named is not None and armoured is not None:
         _signature(tally, armoured, raw, named, where)
+        if not seal.manifest or not seal.manifest.signer or seal.manifest.signer.public_key != named:
+            tally.note(f"{name} was signed by ANOTHER KEY than this seal's: ask why")
         lines = seal.bag.read(place := _beside(seal, name, "allowed_signers"))
         for what in allowed.differences(lines or b"", named):
             tally.problem(f"not the file that the seal wrote: {what}", place)
@@ -134,6 +137,8 @@ def _stamped(tally: Tally, reply: bytes, raw: bytes, where: str) -> None:
     except UsageError as error:
         tally.problem(error.what, where, "a time stamp over the manifest beside it")
         return
+    if fault := stamp_fault(reply):
+        tally.problem(fault, where, "the reply as it came")
     tally.note(f"{where} says {at.isoformat()}; who made it was not checked")
 
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from shellcase.case.journal import AuditLine
+from shellcase.case.journal import AuditLine, encode_line
+from shellcase.seal import standalone
 from shellcase.seal.checks_base import UNREADABLE, Opened, Tally
-from shellcase.seal.layout import HANDOUTS, HANDOUTS_SEED, HANDOVERS
+from shellcase.seal.layout import HANDOUTS, HANDOUTS_SEED, HANDOVERS, PARENT, SealManifest
 
 CUSTODY = "data/custody.jsonl"
+
+
+Heads = dict[int, list[tuple[str, str]]]
+"""By number of a line: whose manifest sealed it, and its SHA-256."""
+_FORMER = re.compile(r"seal-[0-9]{4,}/manifest\.json")
+_UNSIGNED = "No signature covers that log before the next seal: anybody could have written it anew, or cut it"
 
 
 class _Link(msgspec.Struct, frozen=True):
@@ -20,6 +29,17 @@ class _Link(msgspec.Struct, frozen=True):
 
     seq: int
     prev: str
+
+
+def former_heads(seal: Opened) -> Heads:
+    """The lines of the audit log that former seals and the parent's ended with."""
+    found: Heads = {}
+    for path in sorted(p for p in seal.bag.files if p == PARENT or _FORMER.fullmatch(p)):
+        with contextlib.suppress(*UNREADABLE):
+            read = msgspec.json.decode(seal.bag.read(path) or b"", type=SealManifest)
+            found.setdefault(read.audit.seq, []).append((path, read.audit.head))
+    found.pop(0, None)
+    return found
 
 
 def custody(tally: Tally, seal: Opened, logged: Sequence[str] | None) -> None:
@@ -48,17 +68,22 @@ def handed_out(tally: Tally, seal: Opened) -> None:
     if HANDOUTS not in seal.bag.files or seal.raw is None or (seal.manifest and seal.manifest.kind != "case"):
         return
     head = hashlib.sha256(HANDOUTS_SEED.encode() + hashlib.sha256(seal.raw).hexdigest().encode()).hexdigest()
-    done, last = Counter[str](), ""
+    done, last, count = Counter[str](), "", 0
     for count, raw in enumerate(_lines(tally, seal, HANDOUTS, missing=False), 1):
         where = f"{HANDOUTS} line {count}"
         if isinstance(read := _follows(tally, where, raw, AuditLine, (count, head)), AuditLine):
             if read.op not in HANDOVERS:
                 tally.problem("a line that is not about handing out", where, " or ".join(HANDOVERS), read.op)
-            done[read.op], last = done[read.op] + 1, read.t
+            elif encode_line(read) != raw or standalone.instant(read.t) is None:
+                tally.problem("a line that is not as the program writes it", where)
+            else:
+                done[read.op], last = done[read.op] + 1, read.t
         head = hashlib.sha256(raw).hexdigest()
-    told = ", ".join(f"{n} × {op}" for op, n in sorted(done.items()) if op in HANDOVERS)
+    told = ", ".join(f"{n} × {op}" for op, n in sorted(done.items()))
     if told:
-        tally.note(f"handed out since the seal: {told}, last at {last[:40]} ({HANDOUTS}; the next seal covers it)")
+        tally.note(f"handed out since the seal, as {HANDOUTS} says: {told}, last at {last}. {_UNSIGNED}")
+    elif not count:
+        tally.note(f"{HANDOUTS} holds no line. {_UNSIGNED}")
 
 
 def _lines(tally: Tally, seal: Opened, path: str, *, missing: bool) -> Iterator[bytes]:

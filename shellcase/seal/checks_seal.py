@@ -32,6 +32,7 @@ from shellcase.seal.layout import (
     grouped,
 )
 from shellcase.seal.sshsig_check import BadSignature, SshSignature
+from shellcase.seal.standalone import stamp_fault
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 _PAST = re.compile(r"seal-[0-9]{4,}/manifest\.json")
@@ -135,7 +136,8 @@ def manifest(seal: Opened, wanted: str | None = None) -> Check:
     _values(tally, seal.manifest)
     digest = hashlib.sha256(seal.raw).hexdigest()
     _handed_out(tally, seal, digest, wanted)
-    said = f"seal number {seal.manifest.number}, {len(seal.manifest.files)} files listed"
+    read = seal.manifest
+    said = f"{read.kind} {read.case_number[:100]}, seal number {read.number}, {len(read.files)} files listed"
     return tally.done(f"{said}, sealed {seal.manifest.sealed} by the signer's clock")
 
 
@@ -215,13 +217,16 @@ def timestamp(seal: Opened, root: Path | None) -> Check:
     except UsageError as error:
         tally.problem(error.what, STAMP, expected="a time stamp over this manifest")
         return tally.done("read as RFC 3161")
+    if fault := stamp_fault(reply):
+        tally.problem(fault, STAMP, expected="the reply as it came")
     if (last := _last_audit_time(seal)) and at < last - _DRIFT:
         said = f"not before {last.isoformat()}, the last line of the audit log"
         tally.problem("the time stamp is older than what it covers: one of the two clocks was wrong", STAMP, said, at)
     elif last and at < last:
         tally.note("the time stamp is some minutes older than the last audit line: the clocks differ a little")
     if root is None:
-        return tally.skipped(f"it fits this manifest and says {at.isoformat()}, but who made it was not: --tsa-root")
+        told = f"it names this manifest and says {at.isoformat()}; WHO MADE IT WAS NOT CHECKED"
+        return tally.skipped(f"{told}, and anybody can make one that says any time: --tsa-root")
     _chain(tally, decode_timestamp_response(reply), seal.raw, root)
     return tally.done(f"{at.isoformat()}, checked up to the given root")
 

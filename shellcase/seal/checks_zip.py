@@ -77,6 +77,7 @@ class ZipBag(Bag):
         top, shared = _top(members), overlapping(members)
         if not _TOP.fullmatch(top):
             self.odd.append(Problem(what="the bag lies in no folder of the ZIP with a plain name", where=top))
+        self.top = top.removesuffix("/")
         self._members: dict[str, zipfile.ZipInfo] = {}
         for member in members:
             if not member.is_dir():

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from cryptography.hazmat.primitives.serialization.pkcs7 import PKCS7Options, PKCS7SignatureBuilder
 
 from shellcase.errors import UsageError
+from shellcase.seal.cms_check import is_second, signature_of
 from shellcase.seal.keys import AskPassphrase
 
 _LARGEST = 1 << 20
@@ -29,7 +30,17 @@ class CmsSigner:
     private: RSAPrivateKey | EllipticCurvePrivateKey
 
     def sign(self, message: bytes) -> bytes:
-        """A detached signature over exactly these bytes."""
+        """A detached signature over exactly these bytes.
+
+        Of each ECDSA signature anybody can make a second one that is as good. The seal holds the one with the low s,
+        so that the other is known as a change: every second attempt gives it.
+        """
+        made = self._sign(message)
+        while is_second(self.certificate, signature_of(made)):
+            made = self._sign(message)
+        return made
+
+    def _sign(self, message: bytes) -> bytes:
         builder = PKCS7SignatureBuilder().set_data(message).add_signer(self.certificate, self.private, SHA256())
         for other in self.chain:
             builder = builder.add_certificate(other)

@@ -13,6 +13,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -21,6 +22,12 @@ _DATA = bytes.fromhex("300b06092a864886f70d010701")
 _DIGEST_OID = bytes.fromhex("06092a864886f70d010904")
 _SHA256 = bytes.fromhex("300d06096086480165030402010500")
 _RSA, _ECDSA = bytes.fromhex("300d06092a864886f70d0101010500"), bytes.fromhex("300a06082a8648ce3d040302")
+_HALVES = {  # half the order of each curve (FIPS 186-4, D.1.2)
+    "secp256r1": 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551 // 2,
+    "secp384r1": 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973
+    // 2,
+    "secp521r1": ((1 << 265) - 1 << 256 | 0xFA51868783BF2F966B7FCC0148F709A5D03BB5C9B8899C47AEBB6FB71E91386409) // 2,
+}
 _ONE = bytes.fromhex("020101")
 _SET, _SEQUENCE, _INTEGER, _OCTETS, _ZERO = 0x31, 0x30, 0x02, 0x04, 0xA0
 
@@ -43,9 +50,21 @@ def check(content: bytes, pem: bytes, message: bytes) -> str:
     if digests != [hashlib.sha256(message).digest()]:
         raise BadCms("it was made over other bytes than this manifest")
     _verify(certificates[0], signature, _element(_SET, attributes))
-    if content != _whole(certificates[0], held, attributes, signature):
+    if content != _whole(certificates[0], held, attributes, signature) or is_second(certificates[0], signature):
         raise BadCms("it holds bytes that the signature does not cover and the seal does not write")
     return certificates[0].subject.rfc4514_string()
+
+
+def is_second(certificate: x509.Certificate, signature: bytes) -> bool:
+    """Whether it is the other of the two ECDSA signatures that anybody can make of one: the seal writes the low s."""
+    key = certificate.public_key()
+    half = _HALVES.get(key.curve.name) if isinstance(key, EllipticCurvePublicKey) else None
+    return half is not None and decode_dss_signature(signature)[1] > half
+
+
+def signature_of(content: bytes) -> bytes:
+    """The signature in a CMS file that the seal made."""
+    return _take_apart(content)[2]
 
 
 def _verify(certificate: x509.Certificate, signature: bytes, signed: bytes) -> None:

@@ -19,6 +19,7 @@ No file of the bag is left to BagIt's unsigned lists. Each is one of these:
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from msgspec import Struct
@@ -152,3 +153,9 @@ class WorkFiles(Struct, frozen=True, kw_only=True):
     schema: str = "shellcase.work/1"
     files: tuple[FileEntry, ...]
     folders: tuple[str, ...] = ()
+
+
+def package_folder(case_number: str, audience: str | None) -> str:
+    """The name of the one folder in a package's ZIP."""
+    number = re.sub(r"[^A-Za-z0-9._-]+", "-", case_number).strip(".-")[:60]
+    return f"{number or 'case'}-{audience or ''}-package"

@@ -37,6 +37,7 @@ import unicodedata
 import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, Tuple  # noqa: UP035 - Python 3.8
 
 Json = Any  # whatever a stranger may have written
@@ -58,6 +59,7 @@ AFTER = (SIGNATURE, CMS, REQUEST, PAGE)  # made from the signed manifest
 BLANKS = (b"<SHA-256 of the manifest, digits 1-32>", b"<SHA-256 of the manifest, digits 33-64>")
 AUDIT, COLLECTED = "data/audit.jsonl", "data/evidence/collected.jsonl"
 CUSTODY, HANDOUTS = "data/custody.jsonl", "seal/handouts.jsonl"
+DRIFT = timedelta(minutes=5)
 HANDOVERS = ("excerpt", "extract", "package", "packaged", "tar", "tree")
 DIGEST, FINDINGS, WITHHELD = "data/evidence/digest.json", "data/work/findings.json", "data/withheld.csv"
 BAG = ("bagit.txt", "bag-info.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt")
@@ -84,6 +86,7 @@ EXCERPT_CHECKS = (1, 2, 14)
 
 LARGEST = 1 << 30  # a text or JSON file above this is not read
 LINE = 16 << 20  # a longer line comes in pieces
+SPARE = 16 << 20  # by so much a sealed file may have grown, or an unsealed one be large, to be read at all
 CART_EACH, CART_ALL = 1 << 20, 24 << 20  # RC4 is slow in plain Python: packed bytes decoded per object, and in all
 SHOWN = 12
 
@@ -187,7 +190,7 @@ class Folder:
         self.files: dict[str, int] = {}
         self.odd: list[tuple[str, str]] = []
         self.folders: set[str] = set()
-        self.marked: list[str] = []  # files with an executable, set-id or sticky bit
+        self.marked: list[str] = []  # files with an executable bit
         self.known: dict[str, Digests | None] = {}
         self.limits: dict[str, int] = {}  # how large a file may be to be read: holes are cheap, reading them is not
         self._walk()
@@ -224,8 +227,10 @@ class Folder:
             self.odd.append((path, "a device, pipe or socket"))
         else:
             self.files[path] = status.st_size
-            if os.name == "posix" and mode & 0o7111:
+            if os.name == "posix" and mode & 0o111:
                 self.marked.append(path)
+            if os.name == "posix" and mode & 0o7000:
+                self.odd.append((path, "a file with a set-id or sticky bit"))
             if status.st_nlink > 1:
                 self.odd.append((path, "a file with a second name (hard link)"))
         return False
@@ -243,9 +248,14 @@ class Folder:
             raise OSError("no longer a plain file")
         return os.fdopen(handle, "rb")
 
+    def readable(self, path: str) -> bool:
+        """Whether it is small enough: holes cost nothing to make, but hours to read. The seal's own files: 1 GiB."""
+        sealed = self.limits and path.startswith("data/")
+        return self.files.get(path, 0) <= (self.limits.get(path, 0) + SPARE if sealed else LARGEST)
+
     def read(self, path: str) -> bytes | None:
         """A whole file, None when it is missing, too large or cannot be read."""
-        if self.files.get(path, LARGEST + 1) > LARGEST:
+        if path not in self.files or self.files[path] > LARGEST or not self.readable(path):
             return None
         try:
             with self.open(path) as fh:
@@ -254,7 +264,9 @@ class Folder:
             return None
 
     def lines(self, path: str) -> Iterator[bytes]:
-        """Lines with their ends."""
+        """Lines with their ends; OSError also for a file that is larger than it may be."""
+        if not self.readable(path) or (path == HANDOUTS and self.files.get(path, 0) > SPARE):
+            raise OSError("larger than it may be, and not read")
         with self.open(path) as fh:
             line = fh.readline(LINE)
             while line:
@@ -350,6 +362,7 @@ class ZipFolder(Folder):
 
     def _walk(self) -> None:
         self._places: dict[str, int] = {}
+        self.top = ""
         try:
             with Bounded(self.root) as fh:
                 size = os.fstat(fh.fileno()).st_size
@@ -367,6 +380,7 @@ class ZipFolder(Folder):
             sorted(m.orig_filename[:-9] for m in members if re.fullmatch("[^/]+/bagit\\.txt", m.orig_filename)),
         )
         top = tops[0] if tops else "/"
+        self.top = top[:-1]
         if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9._-]*/", top):
             self.odd.append((top, "a ZIP without one folder of a plain name with bagit.txt in it"))
         if [m.orig_filename for m in members] != sorted(m.orig_filename for m in members):
@@ -466,8 +480,16 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def parse(raw: bytes | None) -> Json:
-    """JSON as a value, None when it is none. Numbers of absurd length, NaN and deep nesting are none either."""
+def parse(raw: bytes | None, once: bool = False) -> Json:
+    """JSON as a value, None when it is none. Numbers of absurd length, NaN and deep nesting are none either.
+
+    `once`: neither is an object that has a name twice, of which each reader takes another one.
+    """
+
+    def distinct(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+        if once and len(dict(pairs)) < len(pairs):
+            raise ValueError("a name twice")
+        return dict(pairs)
 
     def whole(text: str) -> int:
         if len(text) > 4000:
@@ -485,7 +507,7 @@ def parse(raw: bytes | None) -> Json:
 
     try:
         text = (raw or b"").decode("utf-8")
-        value = json.loads(text, parse_int=whole, parse_float=broken, parse_constant=refuse)
+        value = json.loads(text, parse_int=whole, parse_float=broken, parse_constant=refuse, object_pairs_hook=distinct)
         if "\\ud" in text.lower():  # half a surrogate pair is no text
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
@@ -763,7 +785,8 @@ def read_manifest(answers: Answers, raw: bytes | None, handed_out: str | None) -
     if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", manifest["sealed"]):
         answers.problem(2, "`sealed` is no time with a zone", MANIFEST, "", manifest["sealed"])
     compare_handed_out(answers, sha256(raw), handed_out)
-    said = f"seal number {manifest.get('number', 0)}, {len(manifest['files'])} files listed"
+    said = f"{manifest['kind']} {manifest['case_number'][:100]}, seal number {manifest.get('number', 0)}"
+    said += f", {len(manifest['files'])} files listed"
     answers.done(2, f"{said}, sealed {manifest['sealed']} by the signer's clock")
     return dict(manifest)
 
@@ -872,8 +895,17 @@ def check_links(answers: Answers, folder: Folder) -> None:
         answers.note(4, "every file is marked executable, as on file systems that keep no modes: they say nothing here")
     elif folder.marked:
         for path in folder.marked:
-            answers.problem(4, "a file that is marked executable (or set-id)", path, "the mode of a plain file")
+            answers.problem(4, "a file that is marked executable", path, "the mode of a plain file")
     answers.done(4, f"{len(folder.files)} plain files in the folder")
+
+
+def check_top(answers: Answers, folder: Folder, manifest: Manifest) -> None:
+    """The one folder in a package's ZIP has the name that follows from what is sealed."""
+    if isinstance(folder, ZipFolder) and manifest["kind"] == "package":
+        number = re.sub(r"[^A-Za-z0-9._-]+", "-", manifest["case_number"]).strip(".-")[:60]
+        name = f"{number or 'case'}-{manifest.get('audience') or ''}-package"
+        if folder.top != name:
+            answers.problem(4, "the folder in the ZIP has another name than it was given", folder.top, name)
 
 
 def check_files(
@@ -1051,13 +1083,18 @@ def check_audit(answers: Answers, folder: Folder, signed: bytes, manifest: Manif
     head = sha256(("case-audit-v1\n" + manifest["case_number"]).encode("utf-8", "replace"))
     count, sealed = 0, head if seq == 0 else ""
     named: list[str] = []
+    former = former_heads(folder)
     try:
         for line in folder.lines(AUDIT):
             count += 1
             head = follow(answers, count, line, head, named)
             sealed = head if count == seq else sealed
-    except OSError:
-        answers.problem(7, "the audit log is missing or cannot be read", AUDIT, f"{seq} lines")
+            for said, by in former.pop(count, []):
+                if said != head:
+                    what = f"the log was rewritten: this line is not the one that {by} sealed"
+                    answers.problem(7, what, f"{AUDIT} line {count}", said, head)
+    except OSError as error:
+        answers.problem(7, "the audit log is missing or cannot be read", AUDIT, f"{seq} lines", error)
     else:
         if count < seq:
             answers.problem(7, "the end of the log was cut off", AUDIT, f"{seq} lines", f"{count} lines")
@@ -1069,6 +1106,17 @@ def check_audit(answers: Answers, folder: Folder, signed: bytes, manifest: Manif
     check_custody(answers, folder, manifest, named)
     check_handouts(answers, folder, signed, manifest)
     answers.done(7, f"{count} lines, {len(named)} custody entries")
+
+
+def former_heads(folder: Folder) -> dict[int, list[tuple[str, str]]]:
+    """What former seals and the parent's sealed of the audit log: (SHA-256, whose manifest) by number of the line."""
+    found: dict[int, list[tuple[str, str]]] = {}
+    for path in sorted(folder.files):
+        if path == PARENT or re.fullmatch(r"seal-[0-9]{4,}/manifest\.json", path):
+            manifest = parse(folder.read(path))
+            if well_formed(manifest) and manifest["audit"]["seq"]:
+                found.setdefault(manifest["audit"]["seq"], []).append((manifest["audit"]["head"], path))
+    return found
 
 
 def follow(answers: Answers, count: int, line: bytes, head: str, named: list[str]) -> str:
@@ -1113,19 +1161,54 @@ def check_handouts(answers: Answers, folder: Folder, signed: bytes, manifest: Ma
         return
     head, last = sha256(b"case-handouts-v1\n" + sha256(signed).encode()), ""
     done: list[str] = []
-    fields: dict[str, type] = {"t": str, "run": str, "op": str, "args": dict}
+    count = 0
     for count, raw in enumerate(chained(answers, folder, HANDOUTS), 1):
         where = f"{HANDOUTS} line {count}"
-        value = linked(answers, where, raw, fields, (count, head))
+        value = linked(answers, where, raw, LOGGED, (count, head))
         if value is not None and value["op"] not in HANDOVERS:
             answers.problem(7, "a line that is not about handing out", where, " or ".join(HANDOVERS), value["op"])
+        elif value is not None and not as_written(value, raw):
+            answers.problem(7, "a line that is not as the program writes it", where)
         elif value is not None:
             done.append(value["op"])
-            last = value["t"][:40]
+            last = value["t"]
         head = sha256(raw)
     if done:
         told = ", ".join(f"{done.count(op)} \u00d7 {op}" for op in sorted(set(done)))
-        answers.note(7, f"handed out since the seal: {told}, last at {last} ({HANDOUTS}; the next seal covers it)")
+        answers.note(7, f"handed out since the seal, as {HANDOUTS} says: {told}, last at {last}. {UNSIGNED_LOG}")
+    elif not count:
+        answers.note(7, f"{HANDOUTS} holds no line. {UNSIGNED_LOG}")
+
+
+LOGGED: dict[str, type] = {"t": str, "run": str, "op": str, "args": dict}
+UNSIGNED_LOG = "No signature covers that log before the next seal: anybody could have written it anew, or cut it"
+
+
+def as_written(value: dict[str, Any], raw: bytes) -> bool:
+    """Whether a line of a log is spelt as the program spells it, with its fields, plain arguments and a time."""
+    plain = all(
+        type(one) is str or (type(one) is int and -(1 << 63) <= one < 1 << 64) for one in value["args"].values()
+    )
+    return (
+        plain
+        and set(value) == {"seq", "prev", *LOGGED}
+        and instant(value["t"]) is not None
+        and is_canonical(value, raw)
+    )
+
+
+def instant(text: Json) -> datetime | None:
+    """A time with its zone, None when it is none."""
+    match = (
+        re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", text, re.ASCII)
+        if isinstance(text, str)
+        else None
+    )
+    try:
+        whole = match and datetime.fromisoformat(match.group(1) + match.group(3).replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return whole + timedelta(seconds=float(match.group(2) or 0)) if match and whole else None
 
 
 def chained(answers: Answers, folder: Folder, path: str) -> Iterator[bytes]:
@@ -1444,6 +1527,8 @@ def der(raw: bytes) -> list[tuple[int, bytes]]:
         if length & 128:
             more = length & 127
             length = int.from_bytes(raw[at : at + more], "big")
+            if not more or raw[at : at + 1] == b"\0" or length < 128:
+                raise Bad("a length that is spelt otherwise than in DER")
             at += more
         if at + length > len(raw):
             raise Bad("it is cut short")
@@ -1453,10 +1538,17 @@ def der(raw: bytes) -> list[tuple[int, bytes]]:
 
 
 IMPRINTS = {"608648016503040201": "sha256", "608648016503040202": "sha384", "608648016503040203": "sha512"}
+SIGNED_DATA, STAMPED = "2a864886f70d010702", "2a864886f70d0109100104"
+SIGNED_WITH = {  # what a signature is made with: its digest, or None where the signer names that beside it
+    "2a864886f70d010101": None, "2a864886f70d01010b": "sha256", "2a864886f70d01010c": "sha384",
+    "2a864886f70d01010d": "sha512", "2a8648ce3d040302": "sha256", "2a8648ce3d040303": "sha384",
+    "2a8648ce3d040304": "sha512",
+}  # fmt: skip
+NO_DER = (Bad, ValueError, IndexError, TypeError, OverflowError)
 
 
 def check_timestamp(answers: Answers, folder: Folder, message: bytes) -> None:
-    """11, as far as the imprint: whether the token names this manifest's digest. Its signature is not checked."""
+    """11: whether the token names this manifest's digest and is signed by the certificate in it; not whose that is."""
     reply = folder.read(STAMP)
     if reply is None:
         if STAMP in folder.files:
@@ -1464,27 +1556,115 @@ def check_timestamp(answers: Answers, folder: Folder, message: bytes) -> None:
         answers.skip(11, "the seal has no time stamp; that one was added later and taken away cannot be seen")
         return
     at = stamp_time(answers, 11, reply, message, STAMP)
-    answers.skip(11, f"it names this manifest and says {at} (UTC); who made it was not checked: SEAL.txt has a command")
+    if at is None:
+        answers.done(11, "read as RFC 3161")
+        return
+    last = last_audit_time(folder)
+    if last is not None and at < last - DRIFT:
+        what = "the time stamp is older than what it covers: one of the two clocks was wrong"
+        answers.problem(
+            11, what, STAMP, f"not before {last.isoformat()}, the last line of the audit log", at.isoformat()
+        )
+    elif last is not None and at < last:
+        answers.note(11, "the time stamp is some minutes older than the last audit line: the clocks differ a little")
+    told = f"it names this manifest and says {at.isoformat()}; WHO MADE IT WAS NOT CHECKED"
+    answers.skip(11, f"{told}, and anybody can make one that says any time: SEAL.txt has a command")
 
 
-def stamp_time(answers: Answers, number: int, reply: bytes, message: bytes, where: str) -> str:
-    """The time in a reply (RFC 3161) that names the digest of the message; a problem when it is none."""
+def last_audit_time(folder: Folder) -> datetime | None:
+    """When the last line of the audit log was written; None where there is none."""
+    last = b""
     try:
-        (_, whole), *rest = der(reply)
-        status, token = der(whole)[:2]
-        signed = der(der(token[1])[1][1])[0][1]
-        wrapped = der(der(der(signed)[2][1])[1][1])[0][1]
-        info = der(der(wrapped)[0][1])
-        algorithm, (_, imprint) = der(info[2][1])[:2]
-        name = IMPRINTS.get(der(algorithm[1])[0][1].hex())
-        at = info[4][1].decode("ascii")
-        granted = der(status[1])[0][1] in (b"\0", b"\1")
-    except (Bad, ValueError, IndexError, TypeError):
+        for line in folder.lines(AUDIT):
+            last = line
+    except OSError:
+        return None
+    value = parse(last)
+    return instant(value.get("t")) if isinstance(value, dict) else None
+
+
+def stamp_time(answers: Answers, number: int, reply: bytes, message: bytes, where: str) -> datetime | None:
+    """The time in a reply (RFC 3161) that names the digest of the message; a problem, and None, when it is none."""
+    try:
+        imprint, name, at = stamp_says(stamp_parts(reply)[0])
+    except NO_DER:
         answers.problem(number, "this is no time-stamp reply (RFC 3161)", where)
-        return "nothing"
-    if rest or not granted or name is None or hashlib.new(name, message).digest() != imprint:
+        return None
+    if hashlib.new(name, message).digest() != imprint:
         answers.problem(number, "the time stamp is for other bytes than the manifest beside it", where)
+        return None
+    fault = stamp_fault(reply)
+    if fault:
+        answers.problem(number, fault, where)
     return at
+
+
+def only(parts: list[tuple[int, bytes]], *tags: int) -> list[bytes]:
+    """What parts of just these kinds hold; Bad for any others."""
+    if [tag for tag, _ in parts] != list(tags):
+        raise Bad("other elements than there have to be")
+    return [content for _, content in parts]
+
+
+def stamp_parts(reply: bytes) -> tuple[bytes, list[bytes], bytes]:
+    """(what is stamped, certificates, the one signer) of a granted reply; one of NO_DER when it is none."""
+    (whole,) = only(der(reply), 0x30)
+    status, token = only(der(whole), 0x30, 0x30)
+    if der(status)[0] not in ((2, b"\0"), (2, b"\1")):
+        raise Bad("no time stamp was granted")
+    kind, wrapped = only(der(token), 6, 0xA0)
+    (signed,) = only(der(wrapped), 0x30)
+    parts = der(signed)
+    stamped, content = only(der(only(parts[:3], 2, 0x31, 0x30)[2]), 6, 0xA0)
+    if (kind.hex(), stamped.hex()) != (SIGNED_DATA, STAMPED):
+        raise Bad("another kind of content")
+    (info,) = only(der(content), 4)
+    tags = [tag for tag, _ in parts[3:]]
+    if tags not in ([0x31], [0xA0, 0x31], [0xA1, 0x31], [0xA0, 0xA1, 0x31]):
+        raise Bad("other elements than there have to be")
+    (signer,) = only(der(parts[-1][1]), 0x30)
+    return info, [held for tag, held in der(parts[3][1]) if tag == 0x30] if tags[0] == 0xA0 else [], signer
+
+
+def stamp_says(info: bytes) -> tuple[bytes, str, datetime]:
+    """(digest, its name, time) of the part that is signed; one of NO_DER when it is none."""
+    (inside,) = only(der(info), 0x30)
+    _version, _policy, imprint, _serial, when = only(der(inside)[:5], 2, 6, 0x30, 2, 0x18)
+    algorithm, digest = only(der(imprint), 0x30, 4)
+    at = re.fullmatch(r"(\d{14})(\.\d{1,9})?Z", when.decode("ascii"), re.ASCII)
+    if not at:
+        raise Bad("no time")
+    t = at.group(1)
+    said = instant(f"{t[:4]}-{t[4:6]}-{t[6:8]}T{t[8:10]}:{t[10:12]}:{t[12:]}{at.group(2) or ''}Z")
+    if said is None:
+        raise Bad("no time")
+    return digest, IMPRINTS.get(der(algorithm)[0][1].hex(), ""), said
+
+
+def stamp_fault(reply: bytes) -> str:
+    """Why a time stamp is not what its own signer signed; empty when it is, or when that cannot be told here."""
+    changed = "the time stamp is not as it was signed: it, its signature or its certificate was changed"
+    try:
+        info, held, signer = stamp_parts(reply)
+        (kind, who), *parts = der(signer)[1:6]
+        digest, attributes, algorithm, signature = only(parts, 0x30, 0xA0, 0x30, 4)
+        name, made = IMPRINTS.get(der(digest)[0][1].hex()), der(algorithm)[0][1].hex()
+        if name is None or signed_digests(attributes) != [hashlib.new(name, info).digest()]:
+            return changed if name else ""
+        mine = [one for one in held if kind == 0x30 and issued(one) == who]
+        if not held or kind != 0x30 or made not in SIGNED_WITH:
+            return ""  # without its certificate, or signed in another way: that is for openssl
+        given = element(0x31, attributes)
+        fits = bool(mine) and signature_fits(mine[0], given, signature, SIGNED_WITH[made] or name)
+    except NO_DER:
+        return changed
+    return changed if fits is False else ""
+
+
+def issued(certificate: bytes) -> bytes:
+    """Issuer and serial number of a certificate, as a signature names it."""
+    parts = tbs_parts(certificate)
+    return element(*parts[3]) + element(*parts[1])
 
 
 def check_history(answers: Answers, folder: Folder, manifest: Manifest) -> None:
@@ -1560,19 +1740,19 @@ def check_signed(answers: Answers, folder: Folder, name: str, raw: bytes, manife
     elif signer is not None and armoured is None:
         answers.problem(12, "the signature was removed", where, "a signature: the manifest names its key")
     elif signer is not None and armoured is not None:
-        former_signature(answers, armoured, raw, signer["public_key"], where)
+        former_signature(answers, folder, armoured, raw, signer["public_key"], where)
         allowed = signers + "/allowed_signers"
         check_allowed(answers, 12, folder.read(allowed), signer["public_key"], allowed)
     certified, stamped = name + CMS[4:], name + STAMP[4:]
     check_cms(answers, 12, folder.read(certified), folder.read(signers + "/certificate.pem"), raw, certified)
     reply = folder.read(stamped)
-    if reply is not None:
-        at = stamp_time(answers, 12, reply, raw, stamped)
-        answers.note(12, f"{stamped} says {at}; who made it was not checked")
+    at = stamp_time(answers, 12, reply, raw, stamped) if reply is not None else None
+    if at is not None:
+        answers.note(12, f"{stamped} says {at.isoformat()}; who made it was not checked")
 
 
-def former_signature(answers: Answers, armoured: bytes, raw: bytes, named: str, where: str) -> None:
-    """The signature of a former seal or of the parent."""
+def former_signature(answers: Answers, folder: Folder, armoured: bytes, raw: bytes, named: str, where: str) -> None:
+    """The signature of a former seal or of the parent; when its key is not this seal's, that is said."""
     try:
         line, print_, namespace = sshsig(armoured, raw)
     except Bad as error:
@@ -1582,7 +1762,11 @@ def former_signature(answers: Answers, armoured: bytes, raw: bytes, named: str, 
         answers.problem(12, what, where, expected, found)
     if line != named:
         answers.problem(12, "signed by another key than its manifest names", where, named, line)
-    answers.note(12, f"{where.rpartition('/')[0]} was signed by {print_}")
+    now = parse(folder.read(MANIFEST))
+    signer = now.get("signer") if isinstance(now, dict) else None
+    same = isinstance(signer, dict) and signer.get("public_key") == line
+    other = "" if same else ", ANOTHER KEY than this seal's: ask why"
+    answers.note(12, f"{where.rpartition('/')[0]} was signed by {print_}{other}")
 
 
 def check_parent(answers: Answers, folder: Folder, manifest: Manifest) -> str | None:
@@ -1638,11 +1822,11 @@ def check_cms(answers: Answers, number: int, raw: bytes | None, pem: bytes | Non
         answers.problem(number, "it was made over other bytes than this manifest", where)
     elif fits is False:
         answers.problem(number, "the signature does not fit: it, the manifest or the certificate was changed", where)
-    elif whole != raw:
+    elif whole != raw or (fits and second_spelling(wanted[0], cms_parts(raw)[2])):
         what = "it holds bytes that the signature does not cover and the seal does not write"
         answers.problem(number, what, where)
     elif fits is None:
-        answers.note(number, f"{where}: NOT CHECKED: it uses a curve that is not known here (SEAL.txt: openssl)")
+        answers.note(number, f"{where}: NOT CHECKED: a curve or size of key that is not known here (SEAL.txt: openssl)")
     else:
         answers.note(number, f"{where}: fits the certificate beside it, which was not followed to a root")
 
@@ -1691,22 +1875,36 @@ def signed_digests(attributes: bytes) -> list[bytes]:
     return digests
 
 
-def signature_fits(certificate: bytes, signed: bytes, signature: bytes) -> bool | None:
-    """RSA (PKCS #1, version 1.5) or ECDSA, each with SHA-256; None for a curve that is not known here."""
+def signature_fits(certificate: bytes, signed: bytes, signature: bytes, name: str = "sha256") -> bool | None:
+    """RSA (PKCS #1, version 1.5) or ECDSA; None for a curve, or a size of key, that is not known here."""
     (_, algorithm), (_, key) = der(tbs_parts(certificate)[6][1])
     kind = der(algorithm)
-    digest = hashlib.sha256(signed).digest()
+    digest = hashlib.new(name, signed).digest()
     if kind[0][1].hex() == "2a864886f70d010101":
         (_, modulus), (_, exponent) = der_inner(key[1:], 0x30)
         n, size = int.from_bytes(modulus, "big"), len(modulus.lstrip(b"\0"))
-        head = bytes.fromhex("3031300d060960864801650304020105000420")
-        padded = b"\0\1" + b"\xff" * (size - 54) + b"\0" + head + digest
-        found = pow(int.from_bytes(signature, "big"), int.from_bytes(exponent, "big"), n)
-        return len(signature) == size and found.to_bytes(size, "big") == padded
+        if size > 2048 or len(exponent) > 8:
+            return None  # it would take hours
+        padding = b"\0" + bytes.fromhex(DIGEST_INFO[name]) + digest
+        number = int.from_bytes(signature, "big")
+        padded = b"\0\1" + b"\xff" * (size - 2 - len(padding)) + padding
+        found = pow(number, int.from_bytes(exponent, "big"), n)
+        return len(signature) == size and number < n and found.to_bytes(size, "big") == padded
     curve = CURVES.get(kind[1][1].hex())
     return None if curve is None else ecdsa(curve, key[1:], digest, signature)
 
 
+def second_spelling(certificate: bytes, signature: bytes) -> bool:
+    """Whether an ECDSA signature is the other one of the two that anybody can make of one: the seal writes low s."""
+    kind = der(der(tbs_parts(certificate)[6][1])[0][1])
+    curve = CURVES.get(kind[1][1].hex()) if len(kind) > 1 else None
+    return curve is not None and int.from_bytes(der_inner(signature, 0x30)[1][1], "big") > curve[2] // 2
+
+
+DIGEST_INFO = {  # RFC 8017, 9.2, note 1
+    "sha256": "3031300d060960864801650304020105000420", "sha384": "3041300d060960864801650304020205000430",
+    "sha512": "3051300d060960864801650304020305000440",
+}  # fmt: skip
 CURVES = {  # OID: (prime, b, order, x and y of the base point), of P-256, P-384 and P-521 (FIPS 186-4, D.1.2)
     "2a8648ce3d030107": (
         0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF,
@@ -1758,18 +1956,20 @@ def ecdsa(curve: tuple[int, int, int, int, int], key: bytes, digest: bytes, sign
 
     (kind, first), (other, second) = der_inner(signature, 0x30)
     r, s, half = int.from_bytes(first, "big"), int.from_bytes(second, "big"), len(key) // 2
+    if (first, second) != tuple(n.to_bytes(n.bit_length() // 8 + 1, "big") for n in (r, s)):
+        return False  # DER knows one spelling of a number
     x, y = int.from_bytes(key[1 : 1 + half], "big"), int.from_bytes(key[1 + half :], "big")
     if (
         (kind, other) != (2, 2)
         or key[:1] != b"\4"
+        or len(key) != 1 + 2 * ((p.bit_length() + 7) // 8)
         or not (0 < r < order and 0 < s < order)
         or (y * y - x**3 + 3 * x - b) % p
     ):
         return False
     inverse = pow(s, -1, order)
-    found = add(
-        times(int.from_bytes(digest, "big") * inverse % order, (base_x, base_y)), times(r * inverse % order, (x, y))
-    )
+    number = int.from_bytes(digest, "big") >> max(0, 8 * len(digest) - order.bit_length())
+    found = add(times(number * inverse % order, (base_x, base_y)), times(r * inverse % order, (x, y)))
     return found is not None and found[0] % order == r
 
 
@@ -1994,6 +2194,7 @@ def check_seal(folder: Folder, wanted: str | None, handed_out: str | None) -> An
         return answers
     if not known_fields(manifest):
         manifest = {"tags": [], "after": [], "folders": [], "page_sha256": "", "number": 0, **manifest}
+    check_top(answers, folder, manifest)
     work = check_paths(answers, folder, manifest)
     entries = {entry["path"]: entry for entry in [*manifest["files"], *(work[0] if work else [])]}
     folder.limits = {path: entry["size"] for path, entry in entries.items()}
@@ -2039,6 +2240,8 @@ def event_leaf(event: dict[str, Any]) -> bytes:
     """The leaf of an event of an excerpt; Bad when it is not well formed."""
     if set(event) != {"event_id", "index", "proof", "fields", "withheld"}:
         raise Bad("the event is not well formed: it holds other entries than an excerpt's")
+    if "\0" in str(event["event_id"]) or len(encoded(str(event["event_id"]))) > 48:
+        raise Bad("the event is not well formed: no event has such a number")
     fields, withheld = event.get("fields"), event.get("withheld")
     if not isinstance(fields, dict) or not isinstance(withheld, dict) or not isinstance(event.get("event_id"), str):
         raise Bad("the event is not well formed")
@@ -2082,7 +2285,7 @@ def check_excerpt(path: str, wanted: str | None, handed_out: str | None = None) 
     lines: list[str] = []
     try:
         with open(path, "rb") as fh:  # noqa: PTH123 - as plain as can be
-            document = parse(fh.read(LARGEST))
+            document = parse(fh.read(LARGEST), once=True)
     except OSError as error:
         document = None
         answers.note(2, str(error))
@@ -2195,6 +2398,15 @@ def checked(excerpt: str | None, path: str, wanted: str | None, handed_out: str 
     return answers, lines
 
 
+def nothing_differs(key: bool, number: bool) -> str:
+    """The last line when all is well: not more than was asked."""
+    open_ = [
+        *([] if key else ["whose seal it is (--key)"]),
+        *([] if number else ["whether it is the last one (--manifest)"]),
+    ]
+    return "Nothing differs from the seal." + (f" NOT CHECKED: {', '.join(open_)}." if open_ else "")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Read the command line, check, print; the exit code."""
     for stream in (sys.stdout, sys.stderr):
@@ -2234,7 +2446,7 @@ def main(arguments: list[str] | None = None) -> int:
     unchecked = UNCHECKED_OF_AN_EXCERPT if excerpt else UNCHECKED
     not_done = ["", "Not checked by this program:", *["  - " + text for text in unchecked]]
     end = {
-        0: "Nothing differs from the seal.",
+        0: nothing_differs(given.key is not None, given.manifest is not None),
         3: "Something differs or is missing.",
         4: "This is no seal or excerpt that can be read.",
     }
