@@ -467,12 +467,12 @@ def directory_end(count: int, start: int, size: int) -> bytes:
     return wide + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, few, few, min(size, TOO_LARGE), min(start, TOO_LARGE), 0)
 
 
-def hasher(name: str) -> Any:  # noqa: ANN401 - hashlib has no public name for it
+def hasher(name: str, content: bytes = b"") -> Any:  # noqa: ANN401 - hashlib has no public name for it
     """A digest; some systems allow MD5 only where nothing depends on it, as here, where SHA-256 decides."""
     try:
-        return hashlib.new(name, usedforsecurity=False)
+        return hashlib.new(name, content, usedforsecurity=False)
     except TypeError:  # Python 3.8 does not know the word
-        return hashlib.new(name)
+        return hashlib.new(name, content)
 
 
 def sha256(content: bytes) -> str:
@@ -1539,6 +1539,8 @@ def der(raw: bytes) -> list[tuple[int, bytes]]:
 
 IMPRINTS = {"608648016503040201": "sha256", "608648016503040202": "sha384", "608648016503040203": "sha512"}
 SIGNED_DATA, STAMPED = "2a864886f70d010702", "2a864886f70d0109100104"
+SIGNED_ELSE = ("2a864886f70d01010a", "2a864886f70d010105", "2b6570", "2b6571", "6086480165030403")  # PSS, SHA-1, …
+ESS_CERTIFICATE, ESS_CERTIFICATE_2 = "2a864886f70d010910020c", "2a864886f70d010910022f"
 SIGNED_WITH = {  # what a signature is made with: its digest, or None where the signer names that beside it
     "2a864886f70d010101": None, "2a864886f70d01010b": "sha256", "2a864886f70d01010c": "sha384",
     "2a864886f70d01010d": "sha512", "2a8648ce3d040302": "sha256", "2a8648ce3d040303": "sha384",
@@ -1606,6 +1608,11 @@ def only(parts: list[tuple[int, bytes]], *tags: int) -> list[bytes]:
     return [content for _, content in parts]
 
 
+def oid(algorithm: bytes) -> str:
+    """The name of an algorithm, in hexadecimal."""
+    return only(der(algorithm)[:1], 6)[0].hex()
+
+
 def stamp_parts(reply: bytes) -> tuple[bytes, list[bytes], bytes]:
     """(what is stamped, certificates, the one signer) of a granted reply; one of NO_DER when it is none."""
     (whole,) = only(der(reply), 0x30)
@@ -1623,7 +1630,12 @@ def stamp_parts(reply: bytes) -> tuple[bytes, list[bytes], bytes]:
     if tags not in ([0x31], [0xA0, 0x31], [0xA1, 0x31], [0xA0, 0xA1, 0x31]):
         raise Bad("other elements than there have to be")
     (signer,) = only(der(parts[-1][1]), 0x30)
-    return info, [held for tag, held in der(parts[3][1]) if tag == 0x30] if tags[0] == 0xA0 else [], signer
+    held = [content for tag, content in der(parts[3][1]) if tag == 0x30] if tags[0] == 0xA0 else []
+    if tags[0] == 0xA0 and not held:
+        raise Bad("no certificate among the certificates")
+    if parts[0] != (2, b"\3") or parts[1][1] != element(*der(signer)[2]):
+        raise Bad("another version, or digests that are not the signer's")
+    return info, held, signer
 
 
 def stamp_says(info: bytes) -> tuple[bytes, str, datetime]:
@@ -1636,9 +1648,10 @@ def stamp_says(info: bytes) -> tuple[bytes, str, datetime]:
         raise Bad("no time")
     t = at.group(1)
     said = instant(f"{t[:4]}-{t[4:6]}-{t[6:8]}T{t[8:10]}:{t[10:12]}:{t[12:]}{at.group(2) or ''}Z")
-    if said is None:
-        raise Bad("no time")
-    return digest, IMPRINTS.get(der(algorithm)[0][1].hex(), ""), said
+    name = IMPRINTS.get(oid(algorithm))
+    if said is None or name is None:
+        raise Bad("no time, or a digest of no known name")
+    return digest, name, said
 
 
 def stamp_fault(reply: bytes) -> str:
@@ -1646,19 +1659,38 @@ def stamp_fault(reply: bytes) -> str:
     changed = "the time stamp is not as it was signed: it, its signature or its certificate was changed"
     try:
         info, held, signer = stamp_parts(reply)
-        (kind, who), *parts = der(signer)[1:6]
+        version, (kind, who), *parts = der(signer)[:6]
         digest, attributes, algorithm, signature = only(parts, 0x30, 0xA0, 0x30, 4)
-        name, made = IMPRINTS.get(der(digest)[0][1].hex()), der(algorithm)[0][1].hex()
+        name, made = IMPRINTS.get(oid(digest)), oid(algorithm)
         if name is None or signed_digests(attributes) != [hashlib.new(name, info).digest()]:
             return changed if name else ""
+        how = der(algorithm)[1:]
+        if version != (2, b"\1" if kind == 0x30 else b"\3") or (made in SIGNED_WITH and how not in ([], [(5, b"")])):
+            return changed
         mine = [one for one in held if kind == 0x30 and issued(one) == who]
-        if not held or kind != 0x30 or made not in SIGNED_WITH:
-            return ""  # without its certificate, or signed in another way: that is for openssl
+        if not held or kind != 0x30 or made not in SIGNED_WITH:  # without its certificate, or for openssl alone
+            return "" if made in SIGNED_WITH or made.startswith(SIGNED_ELSE) else changed
         given = element(0x31, attributes)
-        fits = bool(mine) and signature_fits(mine[0], given, signature, SIGNED_WITH[made] or name)
+        if not mine or not names_certificate(attributes, element(0x30, mine[0])):
+            return changed
+        fits = signature_fits(mine[0], given, signature, SIGNED_WITH[made] or name)
     except NO_DER:
         return changed
     return changed if fits is False else ""
+
+
+def names_certificate(attributes: bytes, certificate: bytes) -> bool:
+    """Whether the signer's own certificate is the one whose digest is signed, where one is (RFC 5035, 3 and 4)."""
+    named = []
+    for _tag, attribute in der(attributes):
+        (_, oid), (_, values) = der(attribute)
+        if oid.hex() in (ESS_CERTIFICATE, ESS_CERTIFICATE_2):
+            parts = der(der(der(der(values)[0][1])[0][1])[0][1])
+            name = "sha1" if oid.hex() == ESS_CERTIFICATE else "sha256"
+            if parts[0][0] == 0x30:
+                name = IMPRINTS.get(oid(parts.pop(0)[1]), "")
+            named.append(not name or hasher(name, certificate).digest() == parts[0][1])
+    return all(named)
 
 
 def issued(certificate: bytes) -> bytes:

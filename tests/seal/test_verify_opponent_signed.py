@@ -15,8 +15,10 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePri
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
+from shellcase.errors import UsageError
 from shellcase.seal import cms_check, standalone
 from shellcase.seal.canonical import canonical
+from shellcase.seal.stamp import read_reply
 from tests.seal.authority import certified, stamp
 from tests.seal.opponent import CMS, STAMP, Made, both, sealed_twice
 
@@ -56,6 +58,30 @@ def test_a_byte_of_a_stamps_signature_is_named(root: Path) -> None:
     (root / STAMP).write_bytes(reply[:-1] + bytes([reply[-1] ^ 1]))
     for said in both(root):
         assert said.problems == {"timestamp"}, said.words
+
+
+def test_every_byte_of_a_stamp_is_judged_alike(root: Path) -> None:
+    """None may be another but two: granted or granted with changes, and the tag that tells certificates from lists."""
+    good, message = (root / STAMP).read_bytes(), (root / "seal/manifest.json").read_bytes()
+    certificates = good.index(standalone.stamp_parts(good)[1][0]) - 8
+    for at in range(len(good)):
+        bent = good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :]
+        answers = standalone.Answers()
+        standalone.stamp_time(answers, 11, bent, message, STAMP)
+        if at not in (_FREE, certificates):
+            assert answers.exit_code() == 3, at
+            assert _faults(bent, message), at
+
+
+_FREE = 8  # granted, or granted with changes: no signature covers it
+
+
+def _faults(reply: bytes, message: bytes) -> bool:
+    try:
+        read_reply(reply, message, STAMP)
+    except UsageError:
+        return True
+    return bool(standalone.stamp_fault(reply))
 
 
 def test_a_stamp_that_is_older_than_the_log_is_named_by_both(made: Made, root: Path) -> None:
