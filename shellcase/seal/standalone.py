@@ -1683,10 +1683,10 @@ def names_certificate(attributes: bytes, certificate: bytes) -> bool:
     """Whether the signer's own certificate is the one whose digest is signed, where one is (RFC 5035, 3 and 4)."""
     named = []
     for _tag, attribute in der(attributes):
-        (_, oid), (_, values) = der(attribute)
-        if oid.hex() in (ESS_CERTIFICATE, ESS_CERTIFICATE_2):
+        (_, kind), (_, values) = der(attribute)
+        if kind.hex() in (ESS_CERTIFICATE, ESS_CERTIFICATE_2):
             parts = der(der(der(der(values)[0][1])[0][1])[0][1])
-            name = "sha1" if oid.hex() == ESS_CERTIFICATE else "sha256"
+            name = "sha1" if kind.hex() == ESS_CERTIFICATE else "sha256"
             if parts[0][0] == 0x30:
                 name = IMPRINTS.get(oid(parts.pop(0)[1]), "")
             named.append(not name or hasher(name, certificate).digest() == parts[0][1])
