@@ -18,6 +18,7 @@ from shellcase.errors import INTEGRITY, OK
 from shellcase.export import FORMATS
 from shellcase.options import AsJson, CaseArg, EventArg, Keychain, RecoveryKey
 from shellcase.output import period, print_lines, write_events
+from shellcase.refusal import one_condition
 from shellcase.show import case_summary, describe_event
 
 
@@ -64,7 +65,7 @@ def timeline_command(
 ) -> int:
     """Filter the timeline and write it out."""
     case = Case.look(case_dir)
-    parts = [f"({where})", *period(*tell.between(since, until))]
+    parts = [f"({one_condition(where)})", *period(*tell.between(since, until))]
     return write_events(case, " AND ".join(parts), fmt, output, tz)
 
 

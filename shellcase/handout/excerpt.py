@@ -13,6 +13,7 @@ from shellcase.errors import UsageError
 from shellcase.handout.content import write
 from shellcase.handout.opening import new_file, read_manifest, record
 from shellcase.handout.secrecy import secrets
+from shellcase.refusal import one_condition
 from shellcase.seal.merkle import FIELDS, excerpt_document, salt_key
 from shellcase.timeline import Timeline
 
@@ -45,7 +46,7 @@ def excerpt(case: Case, where: str, fields: Sequence[str], out: Path, reason: st
 
 def _rows(case: Case, where: str) -> pa.Table:
     with closing(Timeline.connect(case.timeline_to_read())) as timeline:
-        rows = timeline.events(where, limit=LIMIT + 1)
+        rows = timeline.events(one_condition(where), limit=LIMIT + 1)
     if not rows.num_rows:
         raise UsageError("no event meets this condition", where[:400], "try it with `shellcase timeline --where`")
     if rows.num_rows > LIMIT:
