@@ -15,7 +15,8 @@ from collector.runs import Run, StreamInfo, decode_runs
 from shellcase.model import FileTimes
 
 SI, ATTRIBUTE_LIST, FILE_NAME, SECURITY, VOLUME_NAME = 0x10, 0x20, 0x30, 0x50, 0x60
-DATA, REPARSE, END = 0x80, 0xC0, 0xFFFFFFFF
+DATA, INDEX, REPARSE, END = 0x80, 0xA0, 0xC0, 0xFFFFFFFF
+FOLDER_INDEX = "$I30"
 IN_USE, DIRECTORY = 1, 2
 DOS_NAME = 2
 _REF = (1 << 48) - 1

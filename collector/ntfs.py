@@ -31,7 +31,7 @@ class FileRecord(Struct, frozen=True, kw_only=True, gc=False):
 
     A collection's files are `listed`: `number` is only theirs, `mft` is (record, sequence) where its own $MFT knows
     them, `times_from` says who told the times, `container_time` is the archive's own and no time of the machine,
-    `refused` why the bytes cannot be taken.
+    `refused` why the bytes cannot be taken. `index`: a folder's names outside its record ($INDEX_ALLOCATION:$I30).
     """
 
     number: int
@@ -51,6 +51,7 @@ class FileRecord(Struct, frozen=True, kw_only=True, gc=False):
     times_from: str = ""
     container_time: int | None = None
     refused: str = ""
+    index: StreamInfo | None = None
 
     @property
     def mft_reference(self) -> tuple[int | None, int | None]:
@@ -204,6 +205,7 @@ class Ntfs:
             attributes=bits,
             names=tuple(names),
             streams=tuple(self._streams(attributes).values()),
+            index=self._streams(attributes, mr.INDEX).get(mr.FOLDER_INDEX),
             reparse=reparse,
             security_id=security,
             descriptor=descriptor,
@@ -235,11 +237,11 @@ class Ntfs:
                 return list(dict.fromkeys(mr.list_entries(raw)))
         return []
 
-    def _streams(self, attributes: _Attributes) -> dict[str, StreamInfo]:
+    def _streams(self, attributes: _Attributes, kind: int = mr.DATA) -> dict[str, StreamInfo]:
         whole: dict[str, StreamInfo] = {}
         parts: dict[str, list[mr.Part]] = {}
         for record, attr in attributes:
-            if attr.kind != mr.DATA:
+            if attr.kind != kind:
                 continue
             if attr.nonresident:
                 parts.setdefault(attr.name, []).append(mr.nonresident(record, attr))

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from collector.definitions import Definition
+from collector.gathered.listing import Listing
 from collector.identity import printable, reparse_text
 from collector.leftout import unasked
+from collector.mftrecord import FOLDER_INDEX
 from collector.patterns import Matcher, Node, Pattern
 from collector.survey import VolumeTree
 from collector.tree import ORPHAN, Entry
@@ -51,6 +53,7 @@ def resolve(source: str, volumes: Sequence[VolumeTree], definitions: Sequence[De
         numbers = [n for n, p in enumerate(patterns) if _applies(p, volume, letters)]
         nodes = _Nodes(volume, matcher.root(numbers))
         found = _on_volume(volume, matcher, nodes, hits)
+        found |= _indexes(volume, matcher, nodes, hits)
         _by_content(volume, [d.name for d in definitions], found)
         targets += [found[k] for k in sorted(found, key=lambda k: (k[1], k[0]))]
         missing += nodes.links(source)
@@ -71,17 +74,44 @@ def _applies(pattern: Pattern, volume: VolumeTree, letters: set[str | None]) -> 
 def _on_volume(
     volume: VolumeTree, matcher: Matcher, nodes: _Nodes, hits: set[tuple[int, tuple[str, str, str]]]
 ) -> dict[tuple[int, str], Target]:
-    tree = volume.tree
+    tree, listed = volume.tree, _listed_indexes(volume)
     found: dict[tuple[int, str], Target] = {}
     for entry in tree.files:
         node = nodes.of(tree.parent_of(entry))
         for number in node.wanted(entry.name) if node else ():
             pattern, path = matcher.patterns[number], tree.path(entry)
+            index = pattern.stream == FOLDER_INDEX
+            if index and entry.record not in listed:
+                continue
             hits.add((number, volume.ident))
             target = found.setdefault((entry.record, path), Target(volume, entry, path))
-            names = target.wanted.setdefault(pattern.stream or ALL_STREAMS, [])
+            names = target.wanted.setdefault(ALL_STREAMS if index else pattern.stream or ALL_STREAMS, [])
             if pattern.definition not in names:
                 names.append(pattern.definition)
+    return found
+
+
+def _listed_indexes(volume: VolumeTree) -> frozenset[int]:
+    """In a collection an index is a stream of what looks like a file: their numbers."""
+    files = volume.fs.files if isinstance(volume.fs, Listing) else ()
+    return frozenset(n for n, filed in files if filed.stream.upper() == FOLDER_INDEX)
+
+
+def _indexes(
+    volume: VolumeTree, matcher: Matcher, nodes: _Nodes, hits: set[tuple[int, tuple[str, str, str]]]
+) -> dict[tuple[int, str], Target]:
+    """Folders whose index is asked for. One that has room in its record is no target: $MFT has the whole of it."""
+    tree = volume.tree
+    found: dict[tuple[int, str], Target] = {}
+    for entry in tree.folders.values():
+        node = nodes.of(tree.parent_of(entry))
+        numbers = [n for n in node.wanted(entry.name) if matcher.patterns[n].stream == FOLDER_INDEX] if node else []
+        hits.update((n, volume.ident) for n in numbers)
+        file = volume.fs.file(entry.record) if numbers else None
+        if file and file.index:
+            path = tree.folder_path(entry.record) or "\\"
+            names = list(dict.fromkeys(matcher.patterns[n].definition for n in numbers))
+            found[entry.record, path] = Target(volume, entry, path, {FOLDER_INDEX: names})
     return found
 
 
@@ -151,7 +181,8 @@ def _missing(source: str, volume: str, definition: str, path: str, reason: str) 
 
 
 def _nothing(source: str, volume: VolumeTree, pattern: Pattern) -> Missing:
-    return _missing(source, volume.shown, pattern.definition, pattern.text, "no file of the volume matches")
+    what = "folder" if pattern.stream == FOLDER_INDEX else "file"
+    return _missing(source, volume.shown, pattern.definition, pattern.text, f"no {what} of the volume matches")
 
 
 def _no_drive(source: str, pattern: Pattern) -> Missing:

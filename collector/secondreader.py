@@ -16,15 +16,17 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 from dissect.ntfs import NTFS
+from dissect.ntfs.c_ntfs import ATTRIBUTE_TYPE_CODE
 from dissect.ntfs.exceptions import Error as NtfsError
 
 from collector.image import Image
 from collector.media import READER_FAULTS, StrictFile
+from collector.mftrecord import FOLDER_INDEX
 from collector.runs import Reader
 
 _CHUNK = 1 << 20
 _SECTOR = 512
-_DATA = re.compile(r"^Type: \$DATA \((\d+-\d+)\)\s+Name: (.*?)\s+(?:Non-)?Resident\b", re.MULTILINE)
+_STREAM = re.compile(r"^Type: \$(\w+) \((\d+-\d+)\)\s+Name: (.*?)\s+(?:Non-)?Resident\b", re.MULTILINE)
 Extents = tuple[tuple[int, int], ...]
 
 
@@ -98,7 +100,8 @@ class _SleuthKit:
     def _attribute(self, offset: int, record: int, stream: str) -> str:
         """The number under which Sleuth Kit knows a named stream."""
         told = _said(*self._command("istat", [], offset, str(record)))
-        found = [number for number, name in _DATA.findall(told) if name == stream]
+        kind = "INDEX_ALLOCATION" if stream == FOLDER_INDEX else "DATA"
+        found = [number for k, number, name in _STREAM.findall(told) if (k, name) == (kind, stream)]
         if len(found) != 1:
             raise Unanswered(f"istat names no stream {stream!r}")
         return str(found[0])
@@ -125,7 +128,8 @@ class _Dissect:
             if table is None:
                 raise Unanswered("dissect.ntfs finds no $MFT")
             file = table.get(record)
-            found, size = file.open(stream), int(file.size(stream))
+            kind = ATTRIBUTE_TYPE_CODE.INDEX_ALLOCATION if stream == FOLDER_INDEX else ATTRIBUTE_TYPE_CODE.DATA
+            found, size = file.open(stream, kind), int(file.size(stream, kind))
             for at, length in extents if extents is not None else ((0, size),):
                 yield from _range(found, at, length)
         except (NtfsError, *READER_FAULTS) as error:

@@ -12,7 +12,7 @@ from collector import identity
 from collector.buffers import Buffers
 from collector.classify import HELD, classify
 from collector.dumps import ReadAt, Skeleton, skeleton
-from collector.mftrecord import DOS_NAME
+from collector.mftrecord import DOS_NAME, FOLDER_INDEX
 from collector.ntfs import FileRecord
 from collector.runs import StreamInfo, extents_of, pieces, read_range
 from collector.survey import VolumeTree
@@ -177,9 +177,9 @@ def _skeleton(volume: VolumeTree, stream: StreamInfo) -> Skeleton | None:
 
 
 def streams_of(file: FileRecord, wanted: str) -> Sequence[StreamInfo]:
-    """The streams a target asks for: one by name, or `*` for the main stream and every named one."""
+    """The streams a target asks for: one by name, a folder's index, or `*` for the main stream and every named one."""
     if wanted != "*":
-        found = file.stream(wanted)
+        found = file.index if file.directory and wanted == FOLDER_INDEX else file.stream(wanted)
         return [found] if found else []
     if file.number < 24:
         return [s for s in file.streams if not s.name]

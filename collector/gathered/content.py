@@ -70,6 +70,8 @@ _PAGE = re.compile(rb"(?i)<%@|runat\s*=|\b(?:external|internal)url\b")
 
 def claims(head: bytes, name: str, size: int, stream: str | None = None) -> tuple[str, ...]:
     """Names of definitions, empty where nothing is known of the file. `head`: its first 4096 bytes."""
+    if head.startswith(b"INDX"):
+        return ("NtfsFolderIndexes",)
     if stream:
         return (JOURNAL,) if stream == "$J" else ("NtfsSystemFiles",) if stream in ("$Max", "$SDS") else ()
     found = _by_bytes(head, name, size) or _by_name(name) or _by_class(head, name, size)

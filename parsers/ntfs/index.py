@@ -148,7 +148,7 @@ def _folder(path: str, name: FileName) -> str:
     """The folder whose index it is, by the stream's path; else by the number in the name."""
     for end in sorted(_STREAM, key=len, reverse=True):
         if path.lower().endswith(end):
-            return path[: -len(end)]
+            return path[: -len(end)].rstrip("\\")
     return f"{path.partition(chr(92))[0]}\\<folder {name.parent[0]}-{name.parent[1]}>"
 
 
@@ -175,7 +175,7 @@ def recognises(head: bytes, path: str) -> bool:
 PARSER = Parser(
     name="ntfs.index",
     version=1,
-    definitions=("ExchangeWebFolders", "NtfsSystemFiles", "WebRoots"),
+    definitions=("NtfsFolderIndexes",),
     yields=(
         Kind(
             name=ENTRY,

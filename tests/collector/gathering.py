@@ -23,9 +23,12 @@ _UNIX_1601 = 116_444_736_000_000_000
 
 
 def machine_files(case: Case) -> Iterator[tuple[Item, bytes]]:
-    """Live items that the case holds with all their bytes, as (item, bytes); sparse ones with their stored parts."""
+    """Live items that the case holds with all their bytes, as (item, bytes); sparse ones with their stored parts.
+
+    Indexes of folders are no files, and none of the tools copies them.
+    """
     for item in case.items():
-        if item.state == "live" and item.object and item.stored_as in ("raw", "cart"):
+        if item.stream != "$I30" and item.state == "live" and item.object and item.stored_as in ("raw", "cart"):
             with open_object(case.evidence, item) as fh:
                 yield item, fh.read()
 

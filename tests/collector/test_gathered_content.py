@@ -31,6 +31,7 @@ PROXY = b"\xef\xbb\xbf#Software: Microsoft Exchange Server\r\n#Version: 15.1\r\n
         ("NTUSER.DAT", b"regf" + bytes(4092), "WindowsUserHives"),
         ("mft.raw", b"FILE0\0\3\0" + bytes(4088), "NtfsMft"),
         ("$MFTMirr", b"FILE0\0\3\0" + bytes(4088), "NtfsSystemFiles"),
+        ("I30.bin", b"INDX(\0\t\0" + bytes(4088), "NtfsFolderIndexes"),
         ("journal", USN, "NtfsUsnJrnl"),
         ("whatever.txt", IIS, "IisLogs"),
         ("u_ex210303.log", b"2021-03-03 10:00:00 1.2.3.4 GET /", "IisLogs"),
