@@ -11,7 +11,7 @@ import sys
 from typing import Protocol, runtime_checkable
 
 SIZE = 1 << 20
-_MOST = 16
+_MOST = 48
 
 
 @runtime_checkable
@@ -24,7 +24,7 @@ class Filling(Protocol):
 
 
 class Buffers:
-    """Up to 16 MiB. Not for several threads that read; the views may go to others."""
+    """Up to 48 MiB. Not for several threads that read; the views may go to others."""
 
     def __init__(self) -> None:
         self._all: list[mmap.mmap] = []

@@ -10,7 +10,7 @@ from threading import Thread
 
 from msgspec import Struct
 
-_AHEAD = 8
+_AHEAD = 24
 Chunk = bytes | memoryview
 Work = Callable[[Chunk], object]
 

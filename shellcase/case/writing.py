@@ -12,8 +12,10 @@ import hashlib
 import io
 import mmap
 import os
+import sys
 
 _PIECE = 1 << 20
+_ROOM = 64 << 20
 _BLOCK = 4096
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _BACK = os.O_RDONLY | getattr(os, "O_BINARY", 0)
@@ -30,7 +32,7 @@ class CheckedFile:
         self._writer, self._direct = self._open(_NEW, _DIRECT)
         self._reader: io.FileIO | None = None
         self._out, self._in = mmap.mmap(-1, _PIECE), mmap.mmap(-1, _PIECE)  # begin on a page, as direct access wants
-        self._filled = self._written = self._checked = 0
+        self._filled = self._written = self._checked = self._room = 0
         self._digest = hashlib.sha256()
 
     def _open(self, flags: int, direct: int) -> tuple[int, int]:
@@ -76,9 +78,19 @@ class CheckedFile:
         self._written += length
 
     def _write_out(self, view: memoryview) -> None:
+        if self._direct and self._written + len(view) > self._room:
+            self._make_room()
         done = 0
         while done < len(view):
             done += os.write(self._writer, view[done:])
+
+    def _make_room(self) -> None:
+        """Let the file be longer than what was written: direct writes that lengthen it shut out the reading back."""
+        try:
+            os.posix_fallocate(self._writer, self._room, _ROOM)
+            self._room += _ROOM
+        except OSError:  # not known to this file system, or too much for the disk: the writing itself will tell
+            self._room = sys.maxsize
 
     def _begin_again(self) -> None:
         """The file system opens for direct access, but does not write."""

@@ -145,17 +145,17 @@ def test_the_first_error_of_a_lane_is_raised() -> None:
 
 def test_a_buffer_is_used_again_only_when_nobody_looks_at_it() -> None:
     """Views that are kept keep their bytes; when all buffers are looked at, plain bytes are read instead."""
-    data = b"".join(bytes([n]) * SIZE for n in range(40))
+    data = b"".join(bytes([n]) * SIZE for n in range(90))
     reader, buffers = Window(FilePart(BytesIO(data)), 0, len(data)), Buffers()
     kept = []
-    for n in range(30):
+    for n in range(80):
         view = buffers.read(reader, n * SIZE, SIZE)
         if view is not None:
             kept.append((n, view))
-    assert 2 <= len(kept) < 30
+    assert 2 <= len(kept) < 80
     assert all(view == data[n * SIZE : (n + 1) * SIZE] for n, view in kept)
     slices = [view[10:20] for _n, view in kept[:3]]
     kept.clear()
-    again = [buffers.read(reader, 39 * SIZE, SIZE) for _ in range(20)]
+    again = [buffers.read(reader, 89 * SIZE, SIZE) for _ in range(60)]
     assert [bytes(s) for s in slices] == [bytes([n]) * 10 for n in range(3)]
     assert sum(view is not None for view in again) >= 10
