@@ -78,7 +78,7 @@ def assemble(case: Case) -> Result:
     missing = tuple(case.not_collected())
     snapshots = read_snapshots(case)
     with closing(Timeline.connect(case.timeline_to_read())) as timeline:
-        views = _views(timeline, found.findings, zone)
+        views = _views(timeline, found, zone)
         shells = web_shells(timeline, found.findings, zone)
         dumps = dump_traces(timeline, [v.finding for v in views if not v.under], zone)
         gone = deleted_files(timeline, items.values(), zone)
@@ -181,7 +181,8 @@ def _source(case: Case) -> SourceFacts:
 # -- findings and their evidence --------------------------------------------------------------------------------------
 
 
-def _views(timeline: Timeline, findings: Sequence[Finding], zone: Zone | None) -> tuple[FindingView, ...]:
+def _views(timeline: Timeline, found: FindingsFile, zone: Zone | None) -> tuple[FindingView, ...]:
+    findings, chains = found.findings, {c.id: c for c in found.chains}
     wanted = sorted({e for f in findings for e in f.events[:ROWS_PER_FINDING]})
     events = {r["event_id"]: r for r in cited_events(timeline, wanted)}
     under = hosts(findings)
@@ -192,6 +193,7 @@ def _views(timeline: Timeline, findings: Sequence[Finding], zone: Zone | None) -
             rows=tuple(_row(events[e], zone) for e in f.events[:ROWS_PER_FINDING] if e in events),
             under=under.get(f.number, ""),
             also=tuple(g for g in findings if under.get(g.number) == f.number),
+            chain=chains.get(f.chain or ""),
         )
         for f in findings
     )

@@ -22,7 +22,7 @@ from shellcase.grouping import CITE, grouped
 from shellcase.link import Chain, Keyed, link
 from shellcase.model import Finding, HostFacts
 from shellcase.rulebook import Rule, Rulebook, Variant, View, fill
-from shellcase.strength import strengths
+from shellcase.strength import chain_strengths, strengths
 from shellcase.timeline import Timeline
 
 SCHEMA = "shellcase.findings/1"
@@ -256,4 +256,6 @@ def _graded(keyed: list[Keyed], runs: tuple[RuleRun, ...]) -> Detection:
     with_chain = [replace(k.finding, chain=chain_of.get(k.finding.id)) for k in ordered]
     words = strengths(with_chain)
     findings = tuple(replace(f, number=f"F-{n:03d}", strength=words[f.id]) for n, f in enumerate(with_chain, 1))
-    return Detection(findings=findings, chains=chains, tested=runs)
+    together = chain_strengths(findings)
+    graded = tuple(replace(c, strength=together.get(c.id, "")) for c in chains)
+    return Detection(findings=findings, chains=graded, tested=runs)

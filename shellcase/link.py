@@ -69,7 +69,10 @@ class Link(Struct, frozen=True, kw_only=True):
 
 
 class Chain(Struct, frozen=True, kw_only=True):
-    """Findings of one course of events. Times are ISO 8601 with Z; `clients` are addresses as recorded."""
+    """Findings of one course of events. Times are ISO 8601 with Z; `clients` are addresses as recorded.
+
+    `strength` is how strongly its records together support it; empty in files of versions that did not say.
+    """
 
     id: str
     number: str
@@ -78,6 +81,7 @@ class Chain(Struct, frozen=True, kw_only=True):
     first: str | None
     last: str | None
     clients: tuple[str, ...]
+    strength: str = ""
 
     @property
     def findings(self) -> tuple[str, ...]:

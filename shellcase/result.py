@@ -41,13 +41,17 @@ class EvidenceRow(Struct, frozen=True, kw_only=True):
 
 
 class FindingView(Struct, frozen=True, kw_only=True):
-    """A finding and the first of its events. `under`: number of the finding that says the same of these records."""
+    """A finding and the first of its events. `under`: number of the finding that says the same of these records.
+
+    `chain` is the course of events in which it stands, None for one alone.
+    """
 
     finding: Finding
     first_local: str
     rows: tuple[EvidenceRow, ...]
     under: str = ""
     also: tuple[Finding, ...] = ()
+    chain: Chain | None = None
 
 
 class KeyTime(Struct, frozen=True, kw_only=True):

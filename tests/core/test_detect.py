@@ -13,7 +13,6 @@ from shellcase.grouping import CITED, GROUPS
 from shellcase.model import Finding, HostFacts
 from shellcase.rooms import RULES
 from shellcase.rulebook import ExampleRow, load
-from shellcase.strength import WORDS
 from tests.stories import AMSI, COURSE, INNOCENT, PROBES, proxied
 from tests.timelines import timeline_of
 
@@ -83,20 +82,32 @@ def test_a_changed_original_is_dated_by_its_change_not_by_its_installation(tmp_p
 
 def test_commands_run_as_system_cap_everything_at_strong(course: Detection) -> None:
     assert named(course, "PX-01")[0].claim == "confirmed"
-    assert max(WORDS.index(f.strength) for f in course.findings) == WORDS.index("strong")
+    assert {c.strength for c in course.chains} == {"strong"}
 
 
 def test_without_commands_three_independent_families_reach_very_strong(tmp_path: Path) -> None:
     rows = [r for r in COURSE if r.kind != "windows.evtx.record"]
     answer = run(rows, tmp_path)
-    assert named(answer, "FS-01")[0].strength == "very strong"
+    [page] = named(answer, "FS-01")
+    assert [c.strength for c in answer.chains if c.id == page.chain] == ["very strong"]
 
 
-def test_one_family_alone_is_moderate_unless_it_is_proof(tmp_path: Path) -> None:
+def test_one_family_alone_is_moderate_at_most_as_finding_and_as_chain(tmp_path: Path) -> None:
     answer = run([r for r in COURSE if r.kind.startswith("exchange.httpproxy")], tmp_path)
     by_rule = {f.rule: f.strength for f in answer.findings}
-    assert by_rule["HP-01"] == "moderate"
-    assert by_rule["HP-05"] == "strong"
+    assert by_rule["HP-01"] == by_rule["HP-05"] == "moderate"
+    assert {c.strength for c in answer.chains} == {"moderate"}
+
+
+def test_what_others_record_does_not_make_a_finding_stronger(course: Detection, tmp_path: Path) -> None:
+    """A probe among a proven course of events read "strong", as the web shell did; it is one line of one log."""
+    alone = run([r for r in COURSE if r.kind.startswith("exchange.httpproxy")], tmp_path)
+    own = {(f.rule, f.claim): f.strength for f in alone.findings}
+    within = {(f.rule, f.claim): f.strength for f in course.findings if f.family == "exchange-request"}
+    shared = own.keys() & within.keys()
+    assert len(shared) > 3
+    assert all(within[k] == own[k] for k in shared)
+    assert {f.strength for f in course.findings} <= {"weak", "moderate"}
 
 
 def test_a_rule_without_records_is_not_tested_rather_than_clean(tmp_path: Path) -> None:
