@@ -19,7 +19,7 @@ from shellcase.errors import IntegrityError, UsageError
 from shellcase.exhibits import dump_traces, web_shells
 from shellcase.fold import hosts
 from shellcase.keytimes import key_times
-from shellcase.ledger import Entry, alarms, read_ledger
+from shellcase.ledger import Entry, alarms, read_ledger, read_twice
 from shellcase.link import Chain
 from shellcase.logs import log_coverage, window
 from shellcase.model import Finding, Item, merge_ledgers
@@ -120,7 +120,7 @@ def assemble(case: Case) -> Result:
         item_count=len(items),
         event_count=count,
         tested=_all_tested(found.tested),
-        alarms=(*broken, *alarms(entries, ())),
+        alarms=(*broken, *alarms(entries, ()), *read_twice(case)),
         limits=wording.limits(source.host, coverage),
         snapshots=snapshots,
         histories=histories(items.values(), missing, snapshots),

@@ -41,6 +41,21 @@ def read_ledger(case: Case) -> list[Entry]:
     return msgspec.json.decode(path.read_bytes(), type=LedgerFile).artifacts if path.exists() else []
 
 
+_TWICE = "work/twice.json"
+
+
+def write_twice(case: Case, said: Sequence[str]) -> None:
+    """Keep what is to be said of sources with the same files, for the report."""
+    if said or (case.data / _TWICE).exists():
+        case.write_json(_TWICE, said)
+
+
+def read_twice(case: Case) -> list[str]:
+    """What is to be said of sources with the same files; mostly nothing."""
+    path = case.data / _TWICE
+    return msgspec.json.decode(path.read_bytes(), type=list[str]) if path.exists() else []
+
+
 def alarms(entries: Iterable[Entry], unread: Sequence[Item]) -> list[str]:
     """What must not pass in silence: records lost, or a source that gave nothing where something was found."""
     entries = list(entries)

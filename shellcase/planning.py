@@ -8,14 +8,13 @@ each other. Neither order nor cuts show in what comes out.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import msgspec
 
-from collector.machines import same_machine
 from collector.records import SourceRecord
 from parsers import load
 from shellcase.case import Case, ObjectSource, open_object
@@ -23,6 +22,7 @@ from shellcase.copies import Linking, Rank, Repeats, counted, entry_of, linking,
 from shellcase.ledger import Entry
 from shellcase.model import Companion, HostFacts, Item, Parser, Span
 from shellcase.placing import BIG
+from shellcase.twice import compared
 from shellcase.worker import Task
 
 _GROUP_FILES = 64
@@ -71,14 +71,24 @@ def scope_of(case: Case, source_id: str) -> Scope:
     """The source with the earlier ones of its computer."""
     paths = sorted((case.evidence / "sources").glob("SRC-*.json"))
     records = [msgspec.json.decode(p.read_bytes(), type=SourceRecord) for p in paths]
-    hosts = [r.host for r in records if r.source == source_id]
     before = [r for r in records if (len(r.source), r.source) < (len(source_id), source_id)]
-    near = [r for r in before if any(same_machine(r.host, h) for h in hosts)]
+    mine = (shared for r in records if r.source == source_id for shared in compared(r, before, case.items()))
+    same = {shared.earlier for shared in mine if shared.relation == "same"}
+    near = [r for r in before if r.source in same]
     inside = {r.source: r for r in [*near, *(r for r in records if r.source == source_id)]}
     rank = {k: v for r in inside.values() for k, v in ranks(r.source, r.snapshots).items()}
     parquet = (p for r in near for p in folder_of(case, r.source).glob("*.parquet"))
     items = tuple(i for i in case.items() if i.source in inside or i.source == source_id)
     return Scope(source_id, items, rank or ranks(source_id, ()), tuple(sorted(parquet)))
+
+
+def unread(case: Case, classes: Collection[str]) -> list[Item]:
+    """Live items of these classes that no parser takes, nor reads beside one that it takes (the log of a hive)."""
+    live = [i for i in case.items() if i.cls in classes and i.state == "live" and i.size]
+    taken = [(p, i) for i in live for p in claims(i, case.evidence)]
+    find = Scope("", tuple(live), {}, ()).companions()
+    known = {i.artifact_id for _p, i in taken} | {o.artifact_id for p, i in taken for o in find(p, i).values()}
+    return [i for i in live if i.artifact_id not in known]
 
 
 def folder_of(case: Case, source_id: str) -> Path:

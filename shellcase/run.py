@@ -26,10 +26,11 @@ from shellcase.coverage.account import account
 from shellcase.detect import Detection, to_json
 from shellcase.detect import detect as find
 from shellcase.errors import LOSS, OK, ShellcaseError, UsageError, worst
-from shellcase.ledger import Entry, alarms, read_ledger
+from shellcase.ledger import Entry, alarms, read_ledger, read_twice, write_twice
 from shellcase.model import HostFacts
 from shellcase.paper.audit import log_definitions, log_rules
-from shellcase.parsing import Parsed, claims, parse, usable_cores
+from shellcase.parsing import Parsed, parse, usable_cores
+from shellcase.planning import unread
 from shellcase.report import write_report
 from shellcase.rooms import RULES
 from shellcase.rulebook import load as load_rules
@@ -37,6 +38,7 @@ from shellcase.snapshots import read_snapshots, words_of
 from shellcase.sourcecheck import StoredHashes, read_checks, worst_of
 from shellcase.tell import nanoseconds
 from shellcase.timeline import Timeline
+from shellcase.twice import came_twice
 from shellcase.verification import Watch, code_of
 
 Progress = Callable[[str, int, int], None]
@@ -130,13 +132,16 @@ def parse_all(run: Run) -> int:
         case.audit("parse", jobs=run.jobs)
         entries = [e for record in read_sources(case) for e in _parse_source(run, record)]
         case.write_json("evidence/ledger.json", {"artifacts": entries})
+        write_twice(case, came_twice(read_sources(case), list(case.items())))
         for record in read_sources(case):
             case.finish(f"parsed-{record.source}")
         case.audit("parsed", artefacts=len(entries), events=sum(e.events for e in entries))
         case.finish("parse")
     case.reset_shards()
     run.messages += ledger_alarms(case)
-    return LOSS if run.messages else OK
+    code = LOSS if run.messages else OK
+    run.messages += read_twice(case)
+    return code
 
 
 def _parse_source(run: Run, record: SourceRecord) -> list[Entry]:
@@ -260,15 +265,10 @@ def read_verification(case: Case) -> StoredHashes:
 
 def ledger_alarms(case: Case) -> list[str]:
     """What was lost or gave nothing, in words."""
-    unread = [
-        i
-        for i in case.items()
-        if i.cls in {"evtx", "hive"} and i.state == "live" and not list(claims(i, case.evidence))
-    ]
     torn = sorted(i.path for i in case.items() if i.read_errors)
     more = f", the first is {torn[0]}" if len(torn) > 1 else ""
     said = [f"{len(torn)} artefacts could not be read whole from the image{more or f': {p}'}" for p in torn[:1]]
-    return said + alarms(read_ledger(case), [i for i in unread if i.size])
+    return said + alarms(read_ledger(case), unread(case, {"evtx", "hive"}))
 
 
 def _write_digest(case: Case) -> None:

@@ -14,6 +14,7 @@ ALL_KNOWING = {"shellcase.run", "shellcase.cli", "shellcase.parsing", "shellcase
     f"shellcase.{name}"
     for name in (
         "computers",
+        "twice",
         "early",
         "opening",
         "planning",
