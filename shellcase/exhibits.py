@@ -15,7 +15,7 @@ from shellcase.result import DumpTrace, NamedFile, Shell
 from shellcase.timeline import Timeline
 from shellcase.zones import Zone, iso, local
 
-_SHELL_RULES = ("FS-01", "FS-02", "TA-01", "TA-03", "IS-05")
+_SHELL_RULES = ("FS-01", "FS-02", "TA-01", "TA-03", "TA-04", "IS-05")
 
 
 def web_shells(timeline: Timeline, findings: Sequence[Finding], zone: Zone | None) -> tuple[Shell, ...]:
@@ -32,7 +32,9 @@ def web_shells(timeline: Timeline, findings: Sequence[Finding], zone: Zone | Non
 _PAGE_SQL = """
 SELECT DISTINCT lower(regexp_extract(coalesce(
   CASE WHEN kind = 'iis.request' THEN data->>'$."cs-uri-stem"' WHEN kind = 'web.compiled' THEN data->>'$.virtualPath'
-       WHEN kind IN ('web.page', 'exchange.vdir.export') THEN file_path END, ''), '[^/\\\\]+$')) AS name
+       WHEN kind = 'web.assembly' THEN url
+       WHEN kind IN ('web.page', 'exchange.vdir.export', 'windows.defender.content') THEN file_path END,
+  ''), '[^/\\\\]+$')) AS name
 FROM timeline WHERE event_id IN (SELECT unnest(?)) ORDER BY name
 """
 
@@ -44,7 +46,7 @@ def _page_names(timeline: Timeline, finding: Finding) -> list[str]:
 _PAGE = f"""
 SELECT file_path, state, sha256, data->>'$.size' AS size, coalesce(data->>'$.sinks', '[]') AS sinks,
        coalesce(data->>'$.keys', '[]') AS keys
-FROM timeline WHERE kind = 'web.page' AND lower(file_path) LIKE ? ESCAPE '!'
+FROM timeline WHERE kind IN ('web.page', 'windows.defender.content') AND lower(file_path) LIKE ? ESCAPE '!'
 ORDER BY state <> 'live', file_path, event_id
 """  # noqa: F541
 _BORN = f"""

@@ -13,7 +13,7 @@ from shellcase.model import Claim, Finding
 from shellcase.result import Point, Verdict
 
 _ENTRY = ("HP-05", "HP-06", "HP-07", "EC-01", "EC-03", "MM-01", "MM-02", "IS-03")
-_USE = ("FS-01", "FS-02", "TA-03", "IS-05", "PX-01")
+_USE = ("FS-01", "FS-02", "TA-03", "TA-04", "IS-05", "PX-01")
 _DUMPS = ("AP-10", "LD-01", "LD-02", "PS-01", "SE-02", "SY-01", "SY-02")
 
 _POINTS: tuple[tuple[tuple[str, ...], str, str], ...] = (
@@ -29,7 +29,7 @@ _POINTS: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "A virtual directory was changed or reset in a way that needs an explanation",
     ),
     (
-        ("FS-01", "TA-01", "TA-03"),
+        ("FS-01", "TA-01", "TA-03", "TA-04"),
         "Pages that are on no list of files shipped with Exchange lie, or lay, in folders that the internet can reach",
         "Traces of pages that are on no list of files shipped with Exchange, in folders that the internet can reach",
     ),

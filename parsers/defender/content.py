@@ -18,6 +18,7 @@ from parsers import times
 from parsers.crc import sha256_of
 from parsers.defender.entry import Entry, Resource, read
 from parsers.defender.rc4 import Rc4, turn
+from parsers.web.allowlist import exposed, known_good
 from parsers.web.decode import text_of
 from parsers.web.features import features
 from shellcase.model import (
@@ -161,7 +162,7 @@ def _event(job: Job, content: Stream, found: list[Stream]) -> Event:
         "streams": [f"{_NAMES[s.kind]}{' ' + s.name if s.name else ''}: {s.size} bytes, {s.sha256}" for s in found],
         "alternate": [_shown(s) for s in found if s.kind == _ALTERNATE],
         "file_sha256": _digest(job),
-        **_page(content.start, path),
+        **_page(content, path, job),
     }
     when = times.filetime_moment(known[0].ticks) if known else Moment(None, 100, "")
     what = f"{path or 'a file'} recovered from quarantine ({threat or 'its entry is not known'})"
@@ -187,8 +188,9 @@ def _shown(stream: Stream) -> str:
     return f"{stream.name} {stream.start[:_MOST_ALTERNATE].decode('utf-8', 'backslashreplace')}"
 
 
-def _page(start: bytes, path: str | None) -> dict[str, Value]:
-    """Features of a web page, where the content is text."""
+def _page(content: Stream, path: str | None, job: Job) -> dict[str, Value]:
+    """Features of a web page, where the content is text, as `web.page` has them of a page in its place."""
+    start = content.start
     if b"\0" in start[:512] and not start.startswith((b"\xff\xfe", b"\xfe\xff")):
         return {}
     name = path.rpartition("\\")[2].casefold() if path else ""
@@ -203,6 +205,8 @@ def _page(start: bytes, path: str | None) -> dict[str, Value]:
         "sources": list(seen.sources),
         "keys": list(seen.keys),
         "script_bytes": seen.script_bytes,
+        "known_good": known_good(path or "", content.sha256),
+        "exposed": exposed(path or "", job.host.sites),
     }
 
 
@@ -241,6 +245,8 @@ PARSER = Parser(
                 "sources": "what of the request it reads",
                 "keys": "names of request parameters it reads",
                 "script_bytes": "characters of server script",
+                "known_good": "of a page: hash, name or no, by its bytes and where it was",
+                "exposed": "of a page: whether the folder it was in can be reached from outside",
             },
         ),
     ),

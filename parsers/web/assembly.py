@@ -76,7 +76,8 @@ def parse(job: Job) -> Iterator[ParserOutput]:
 def _event(job: Job, raw: bytes, said: list[str], named: set[str]) -> Event:
     pages = list(dict.fromkeys(page for text in said for page in _PAGE.findall(text)))[:64]
     inside = features("\n".join(said), "asmx")
-    sinks = dict.fromkeys([*(what for name, what in _SINKS.items() if name in named), *inside.sinks])
+    called = named.union(said)  # a name among the texts is what reflection calls
+    sinks = dict.fromkeys([*(what for name, what in _SINKS.items() if name in called), *inside.sinks])
     if {"Process", "Start"} <= named:
         sinks["Process.Start"] = None
     sources = dict.fromkeys([*(what for name, what in _SOURCES.items() if name in named), *inside.sources])

@@ -30,7 +30,7 @@ _SINKS: tuple[tuple[str, str], ...] = (
     ("file write", r"\bFileStream\b|\bFileSystemObject\b|\bSaveToFile\b"),
     ("SaveAs", r"\.SaveAs\s*\("),
     ("file delete", r"\b(?:File|Directory)\.(?:Delete|Move)\b"),
-    ("cmd", r"\bcmd(?:\.exe)?\s*[\"']|\bcmd(?:\.exe)?\s+/c\b"),
+    ("cmd", r"(?<!name=[\"'])(?<!id=[\"'])\bcmd(?:\.exe)?\s*[\"']|\bcmd(?:\.exe)?\s+/c\b"),
     ("powershell", r"\bpowershell\b"),
     ("socket", r"\bSystem\.Net\.Sockets\b|\bnew\s+(?:Tcp)?(?:Socket|Client)\b|\bTcpClient\b"),
     ("decrypt", r"\bCreateDecryptor\b|\bRijndaelManaged\b"),
@@ -51,7 +51,7 @@ _SOURCES: tuple[tuple[str, str], ...] = (
     ("Request", r"\bRequest\s*[\[(]"),
 )
 _KEY = re.compile(
-    r"(?i)\bRequest\s*(?:\.\s*\w{1,24}\s*)?(?:\.\s*(?:Get|get_Item)\s*)?[\[(]\s*([\"'])([^\"'\r\n]{1,64})\1\s*[\])]"
+    r"(?i)\bRequest\s*(?:\.\s*\w{1,24}\s*)?(?:\.\s*(?:Get|GetValues|get_Item)\s*)?[\[(]\s*([\"'])([^\"'\r\n]{1,64})\1\s*[\])]"
 )
 _DIRECTIVE = re.compile(r"<%@([^%]{0,1024})")
 _LANGUAGE = re.compile(r"(?i)\blanguage\s*=\s*[\"']?([\w#.]{1,16})")
@@ -85,7 +85,7 @@ def features(text: str, extension: str) -> Features:
     return Features(
         language=_language([m[1] for m in _DIRECTIVE.finditer(text)] + list(filter(runs_on_server, tags))),
         runat="server" if any(map(runs_on_server, tags)) else None,
-        sinks=_names(_COMPILED_SINKS, both),
+        sinks=_names(_COMPILED_SINKS, _KEY.sub("Request[]", both)),  # Request["cmd"] names a parameter, no program
         sources=_names(_COMPILED_SOURCES, both),
         keys=tuple(dict.fromkeys(m[2] for m in _KEY.finditer(decoded)))[:64],
         script_bytes=len(script),

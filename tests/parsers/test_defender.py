@@ -37,7 +37,10 @@ def test_a_quarantined_web_shell_is_recovered_with_its_words(tmp_path: Path) -> 
     assert event.sha256 == hashlib.sha256(made.SHELL).hexdigest()
     assert event.file_path == made.PATH
     assert event.when.text == "2021-03-03T08:40:00.0000007Z"
-    picked = {name: event.data[name] for name in ("size", "threat", "sinks", "keys", "runat", "complete")}
+    picked = {
+        name: event.data[name]
+        for name in ("size", "threat", "sinks", "keys", "runat", "complete", "known_good", "exposed")
+    }
     assert picked == {
         "size": len(made.SHELL),
         "threat": made.THREAT,
@@ -45,6 +48,8 @@ def test_a_quarantined_web_shell_is_recovered_with_its_words(tmp_path: Path) -> 
         "keys": ["klk"],
         "runat": "server",
         "complete": True,
+        "known_good": "no",
+        "exposed": True,
     }
     alternate = event.data["alternate"]
     assert isinstance(alternate, list)

@@ -71,6 +71,29 @@ def test_what_a_script_does_is_seen_in_every_kind_of_file(
 
 
 @pytest.mark.parametrize(
+    ("text", "runs"),
+    [
+        ('x = Request["cmd"];', False),
+        ("x = Request.Form.GetValues('cmd');", False),
+        ("Response.Write(\"<input name='cmd'>\");", False),
+        ('p.StartInfo.FileName = "cmd.exe";', True),
+        ('r.Run("cmd");', True),
+        ('a = "cmd /c " + Request["cmd"];', True),
+    ],
+)
+def test_a_parameter_called_cmd_is_no_command(text: str, runs: bool) -> None:
+    """A page that reads a parameter of that name does not start the command processor."""
+    seen = features(f'<script runat="server">{text}</script>', "aspx")
+    assert ("cmd" in seen.sinks) is runs
+
+
+def test_a_name_that_reflection_calls_is_a_sink(tmp_path: Path) -> None:
+    raw = build(["~/aspnet_client/a.aspx", "JScriptEvaluate"], ["get_Request"])
+    said = answer(assembly.parse, Job(source=write_source(tmp_path, raw, DLL)))
+    assert (said.events[0].data["sinks"], said.events[0].data["sources"]) == (["eval"], ["Request"])
+
+
+@pytest.mark.parametrize(
     ("name", "head", "wanted"),
     [
         ("App_Web_a1.0.js", b"import System;", True),

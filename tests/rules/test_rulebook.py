@@ -41,7 +41,7 @@ def book(folder: Path, title: str = "A neutral title", claim: str = "suspicious"
 def test_the_first_set_of_the_domain_page_is_there() -> None:
     wanted = (
         "HP-01 HP-02 HP-03 HP-04 HP-05 HP-06 HP-07 EC-01 EC-02 EC-03 EC-04 MM-01 MM-02 AP-01 IS-02 IS-03 IS-05 "
-        "FS-01 FS-02 TA-01 TA-03 LD-01 LD-02 SE-02 SY-01 SY-02 PX-01 PX-08 PX-17"
+        "FS-01 FS-02 TA-01 TA-03 TA-04 LD-01 LD-02 SE-02 SY-01 SY-02 PX-01 PX-08 PX-17"
     )
     assert set(wanted.split()) <= {r.id for r in load(RULES).rules}
 
