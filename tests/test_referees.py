@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import posixpath
 import re
 import subprocess
 from collections.abc import Iterator
@@ -42,7 +43,7 @@ def told(*command: str | Path) -> bytes:
 @pytest.fixture(scope="module")
 def sectors(ex01: Case) -> dict[str, int]:
     """Drive letter to the first sector of its volume; it must be a partition for `mmls` too."""
-    need("mmls", "fls", "icat", "tsk_recover", "ewfexport", "ewfinfo", "ewfverify")
+    need("mmls", "fls", "icat", "istat", "tsk_recover", "ewfexport", "ewfinfo", "ewfverify")
     partitions = {int(start) for start in re.findall(rb"^\d+:\s+\d+\s+(\d+)", told("mmls", EX01), re.MULTILINE)}
     volumes = {str(v.letter): v.offset // SECTOR for v in read_source(ex01).volumes}
     assert set(volumes.values()) == partitions
@@ -69,6 +70,22 @@ def listing(sectors: dict[str, int]) -> dict[str, Listed]:
 
 
 @pytest.fixture(scope="module")
+def indexes(sectors: dict[str, int]) -> dict[str, Listed]:
+    r"""Every folder's index by our path (`C:\\x:$I30`); `fls -a` lists a folder's own record as `.` and `..`."""
+    found: dict[str, Listed] = {}
+    for letter, sector in sectors.items():
+        for line in told("fls", "-r", "-u", "-p", "-D", "-a", "-o", str(sector), EX01).decode().splitlines():
+            address, path = line.split(" ", 1)[1].split(":\t", 1)
+            found[_folder(letter, path) + ":$I30"] = Listed(sector, address.split("-")[0] + "-160")
+    return found
+
+
+def _folder(letter: str, path: str) -> str:
+    whole = posixpath.normpath(path)
+    return letter + "\\" + ("" if whole == "." else whole.replace("/", "\\"))
+
+
+@pytest.fixture(scope="module")
 def live(ex01: Case) -> dict[str, Item]:
     """Every live item by its path, with the stream."""
     items = [i for i in ex01.items() if i.state == "live"]
@@ -89,10 +106,13 @@ def sha256(data: bytes) -> str:
 # -- bytes ------------------------------------------------------------------------------------------------------------
 
 
-def test_every_item_lies_where_sleuth_kit_lists_it(live: dict[str, Item], listing: dict[str, Listed]) -> None:
+def test_every_item_lies_where_sleuth_kit_lists_it(
+    live: dict[str, Item], listing: dict[str, Listed], indexes: dict[str, Listed]
+) -> None:
     """Path with its upper and lower case letters, and the number of the $MFT record."""
-    assert sorted(set(live) - set(listing)) == []
-    assert [p for p, item in live.items() if listing[p].record != item.mft_record] == []
+    listed = listing | indexes
+    assert sorted(set(live) - set(listed)) == []
+    assert [p for p, item in live.items() if listed[p].record != item.mft_record] == []
 
 
 def test_every_file_has_the_hash_of_what_sleuth_kit_recovers(
@@ -133,12 +153,14 @@ def test_everything_has_the_hash_that_icat_gives(live: dict[str, Item], listing:
     assert _differing([i for i in live.values() if not i.stream], listing, disk) == []
 
 
-def test_streams_have_the_hash_that_icat_gives(live: dict[str, Item], listing: dict[str, Listed], disk: Path) -> None:
-    """$Secure:$SDS and $UsnJrnl:$Max whole; of the sparse $J what is stored, and zeros are all the rest."""
+def test_streams_have_the_hash_that_icat_gives(
+    live: dict[str, Item], listing: dict[str, Listed], indexes: dict[str, Listed], disk: Path
+) -> None:
+    """$Secure:$SDS, $UsnJrnl:$Max and indexes whole; of the sparse $J what is stored, and zeros are all the rest."""
     streams = {p: i for p, i in live.items() if i.stream}
-    assert {i.stream for i in streams.values()} >= {"$SDS", "$J", "$Max"}
+    assert {i.stream for i in streams.values()} >= {"$SDS", "$J", "$Max", "$I30"}
     for path, item in streams.items():
-        whole = icat(disk, listing[path])
+        whole = icat(disk, (listing | indexes)[path])
         assert len(whole) == item.size, path
         extents = item.extents or ((0, item.size),)
         kept = b"".join(whole[start : start + length] for start, length in extents)
@@ -176,9 +198,13 @@ def test_times_are_those_of_sleuth_kit(live: dict[str, Item], sectors: dict[str,
     """The four times of $STANDARD_INFORMATION of every item, to the second that `fls -m` prints."""
     printed: dict[str, tuple[int, ...]] = {}
     for letter, sector in sectors.items():
-        for line in told("fls", "-r", "-u", "-F", "-m", letter, "-o", str(sector), EX01).decode().splitlines():
+        for line in told("fls", "-r", "-u", "-a", "-m", "", "-o", str(sector), EX01).decode().splitlines():
             fields = line.split("|")
-            printed[fields[1].replace("/", "\\")] = tuple(int(f) for f in fields[7:11])
+            times = tuple(int(f) for f in fields[7:11])
+            name = fields[1].removeprefix("/")
+            printed[letter + "\\" + name.replace("/", "\\")] = times
+            if fields[3].startswith("d/d"):
+                printed[_folder(letter, name) + ":$I30"] = times
     wrong = []
     for path, item in live.items():
         assert item.si_times is not None, path
@@ -225,6 +251,35 @@ WANTED = (
     r"c:\\(temp|root|users\\public)\\.*",
     _WINDOWS + r"(system32\\)?tasks\\.*",
 )
+# Folders whose index is asked for: pages, tools and loot are put there, logs are removed there.
+FOLDERS = (
+    r"[a-z]:\\",
+    r"c:\\inetpub(\\wwwroot(\\.*)?)?",
+    _EXCHANGE + r"(frontend|clientaccess)(\\.*)?",
+    _EXCHANGE + r"logging\\((httpproxy|ecp)(\\.*)?|oabgeneratorlog)",
+    r"g:\\logs\\web(\\.*)?",
+    r"g:\\eventlogs",
+    _WINDOWS + r"microsoft\.net\\framework(64)?\\[^\\]+\\temporary asp\.net files(\\.*)?",
+    _WINDOWS + r"(temp|system32\\tasks)(\\.*)?",
+    _WINDOWS + r"(prefetch|system32\\winevt\\logs)",
+    r"c:\\programdata",
+    r"c:\\(perflogs|temp|root|users\\public)(\\.*)?",
+    _USER + r"(desktop|downloads|appdata\\local\\temp(\\.*)?)",
+    r"[a-z]:\\\$recycle\.bin(\\.*)?",
+)
+_ALL_WANTED = "|".join((*WANTED, *(f"(?:{f}):\\$i30" for f in FOLDERS)))
+
+
+def test_indexes_that_sleuth_kit_reads_are_taken(live: dict[str, Item], indexes: dict[str, Listed], disk: Path) -> None:
+    """Of the folders asked for, each whose index lies outside its $MFT record, and no other."""
+    asked = {p for p in indexes if re.fullmatch("|".join(f"(?:{f}):\\$i30" for f in FOLDERS), p.lower())}
+    outside = {p for p in asked if _has_index_outside(disk, indexes[p])}
+    assert len(asked) > len(outside) > 10
+    assert {p for p, item in live.items() if item.stream == "$I30"} == outside
+
+
+def _has_index_outside(disk: Path, where: Listed) -> bool:
+    return b"$INDEX_ALLOCATION" in told("istat", "-o", str(where.sector), disk, str(where.record))
 
 
 def test_everything_wanted_has_an_outcome(ex01: Case, live: dict[str, Item], listing: dict[str, Listed]) -> None:
@@ -238,7 +293,7 @@ def test_everything_wanted_has_an_outcome(ex01: Case, live: dict[str, Item], lis
 def test_nothing_else_was_taken(live: dict[str, Item], listing: dict[str, Listed]) -> None:
     """Mailbox databases, manifests and people's files stay in the image."""
     assert len(listing) - len(live) > 400
-    assert sorted(p for p in live if not re.fullmatch("|".join(WANTED), p.lower())) == []
+    assert sorted(p for p in live if not re.fullmatch(_ALL_WANTED, p.lower())) == []
 
 
 # -- the container ----------------------------------------------------------------------------------------------------
