@@ -15,11 +15,13 @@ from parsers.account import Account
 from parsers.eventlog.decode import decode
 from parsers.eventlog.fallback import OtherReaders
 from parsers.eventlog.frame import FILE_HEADER, FILE_MAGIC, Record
+from parsers.eventlog.plan import Plans
 from parsers.eventlog.record import CMDLET_KIND, COLUMNS, KIND, BadRecordError, row
 from parsers.eventlog.walk import Chunk, chunks, split
+from parsers.eventlog.window import Read, Window, in_order, windows
 from parsers.eventlog.xmltree import Node, from_json
 from parsers.leaning import evtx_chunk
-from parsers.rows import ROWS_PER_BATCH, Rows
+from parsers.rows import Rows
 from shellcase.model import EventBatch, Grade, Issue, Job, Kind, Parser, ParserOutput
 
 _SYSTEM: Mapping[str, str] = {
@@ -70,14 +72,21 @@ def parse(job: Job) -> Iterator[ParserOutput]:
             head = stream.read(FILE_HEADER)
             account.bytes_seen += len(head)
             yield from _check_head(head)
-        for chunk in chunks(stream, job):
-            account.bytes_seen += chunk.length
-            yield from _check(chunk, account)
-            yield from _read(chunk, rows, account)
-            if len(rows) >= ROWS_PER_BATCH:
-                yield from rows.flush()
-    yield from rows.flush()
+        for window in windows(chunks(stream, job), Plans()):
+            for read in window.reads:
+                account.bytes_seen += read.chunk.length
+                yield from _check(read.chunk, account)
+                yield from _read(read, rows, account)
+            yield from _flush(window, rows, account)
     yield account.close()
+
+
+def _flush(window: Window, rows: Rows, account: Account) -> Iterator[EventBatch]:
+    """The rows of a window; those that were read one by one are in `rows`."""
+    quick = window.columns
+    if quick and len(quick.ns):
+        account.saw(int(quick.ns.min()), int(quick.ns.max()))
+    yield from in_order(quick, rows.flush(), rows.constant)
 
 
 def _check_head(head: bytes) -> Iterator[Issue]:
@@ -122,10 +131,10 @@ def _issue(grade: Grade, what: str, offset: int, length: int, where: str, expect
     return Issue(grade=grade, what=what, offset=offset, length=length, expected=expected, found=found, locator=where)
 
 
-def _read(chunk: Chunk, rows: Rows, account: Account) -> Iterator[ParserOutput]:
-    others = OtherReaders(chunk.raw, chunk.records)
-    for record, text in zip(chunk.records, decode(chunk.raw, chunk.records), strict=True):
-        if _add(chunk, record, _readings(record, text, others), rows, account):
+def _read(read: Read, rows: Rows, account: Account) -> Iterator[ParserOutput]:
+    chunk, others = read.chunk, OtherReaders(read.chunk.raw, read.chunk.records)
+    for record, text, done in zip(chunk.records, read.texts, read.done, strict=True):
+        if done or _add(chunk, record, _readings(record, text, others), rows, account):
             account.parsed += 1
             continue
         at = chunk.offset + record.offset

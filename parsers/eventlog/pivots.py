@@ -35,7 +35,8 @@ _FILE_BY_EVENT = {
     (SYSMON, "7"): ("ImageLoaded",),
     (SYSMON, "6"): ("ImageLoaded",),
 }
-_NOTHING = frozenset({"", "-", "LOCAL"})
+NOTHING = frozenset({"", "-", "LOCAL"})
+"""Values that stand for none."""
 _LINK = re.compile(r"https?://[^\s'\"<>()]+", re.IGNORECASE)
 _SHA256 = re.compile(r"SHA256=([0-9A-Fa-f]{64})")
 _DEFENDER_FILE = re.compile(r"(?:^|;\s*)(?:container)?file:_([^;]+?)(?:->[^;]*)?(?=;|$)")
@@ -67,28 +68,46 @@ def pivots(
         command=_first(named, _COMMAND),
         file_path=_file(provider, code, named),
         url=_url(provider, named, unnamed),
-        sha256=_sha256(named),
+        sha256=sha256(named.get("Hashes", "")),
     )
 
 
+class Sought(NamedTuple):
+    """Names of values: for a column the first one that says something, for the user pairs of domain and name."""
+
+    firsts: Mapping[str, Sequence[str]]
+    users: Sequence[tuple[str, str]]
+
+
+def sought(provider: str, code: str, named: Mapping[str, str]) -> Sought | None:
+    """The names whose values fill the columns, None where it takes more than a name; `pivots` by rule, not by value."""
+    if provider == CONTROL_PANEL or (provider == DEFENDER and "Path" in named):
+        return None
+    firsts = {"src_ip": _ADDRESS, "process": _PROCESS, "command": _COMMAND, "url": _URL}
+    return Sought(firsts | {"file_path": _file_names(provider, code)}, _user_names(code))
+
+
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value not in _NOTHING else None
+    return value if isinstance(value, str) and value not in NOTHING else None
 
 
 def _first(named: Mapping[str, str], names: Sequence[str]) -> str | None:
     for name in names:
         value = named.get(name, "")
-        if value not in _NOTHING:
+        if value not in NOTHING:
             return value
     return None
 
 
+def _user_names(code: str) -> Sequence[tuple[str, str]]:
+    return _USERS[1:] if code in _SUBJECT_ACTS else _USERS
+
+
 def _user(code: str, named: Mapping[str, str]) -> str | None:
-    pairs = _USERS[1:] if code in _SUBJECT_ACTS else _USERS
-    for domain_name, name in pairs:
+    for domain_name, name in _user_names(code):
         user, domain = named.get(name, ""), named.get(domain_name, "")
-        if user not in _NOTHING:
-            return user if domain in _NOTHING or "\\" in user else f"{domain}\\{user}"
+        if user not in NOTHING:
+            return user if domain in NOTHING or "\\" in user else f"{domain}\\{user}"
     return None
 
 
@@ -96,7 +115,11 @@ def _file(provider: str, code: str, named: Mapping[str, str]) -> str | None:
     if provider == DEFENDER and "Path" in named:
         match = _DEFENDER_FILE.search(named["Path"])
         return match[1] if match else None
-    return _first(named, _FILE_BY_EVENT.get((provider, code), _FILE))
+    return _first(named, _file_names(provider, code))
+
+
+def _file_names(provider: str, code: str) -> Sequence[str]:
+    return _FILE_BY_EVENT.get((provider, code), _FILE)
 
 
 def _url(provider: str, named: Mapping[str, str], unnamed: Sequence[str]) -> str | None:
@@ -106,6 +129,7 @@ def _url(provider: str, named: Mapping[str, str], unnamed: Sequence[str]) -> str
     return _first(named, _URL)
 
 
-def _sha256(named: Mapping[str, str]) -> str | None:
-    match = _SHA256.search(named.get("Hashes", ""))
+def sha256(hashes: str) -> str | None:
+    """The SHA-256 in a list of hashes as Sysmon writes it."""
+    match = _SHA256.search(hashes)
     return match[1].lower() if match else None

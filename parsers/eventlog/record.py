@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
@@ -50,6 +51,44 @@ class BadRecordError(ValueError):
     """The reader gave an event without a System part."""
 
 
+class Told(NamedTuple):
+    """What an event says of itself; `named` are the values pivots and subjects ask for, `data` is not yet complete."""
+
+    provider: str
+    code: str
+    channel: str
+    system_time: str
+    named: dict[str, str]
+    unnamed: list[str]
+    data: Data
+    is_cmdlet: bool
+
+
+def told(tree: Node) -> Told:
+    """What the tree of an event says; `BadRecordError` for one without a System part."""
+    system = child(tree, "System")
+    if system is None:
+        msg = "an event without a System part"
+        raise BadRecordError(msg)
+    parts = {kid.name: kid for kid in system.kids}
+    provider = parts.get("Provider", _EMPTY).attributes.get("Name", "")
+    content = _content(tree)
+    data, is_cmdlet = _system(parts), provider == CMDLET_PROVIDER and bool(content.unnamed)
+    if is_cmdlet:
+        data |= cmdlet_fields(content.unnamed)
+    _add_content(data, content, tree)
+    return Told(
+        provider=provider,
+        code=parts.get("EventID", _EMPTY).text,
+        channel=parts.get("Channel", _EMPTY).text,
+        system_time=parts.get("TimeCreated", _EMPTY).attributes.get("SystemTime", ""),
+        named=content.named or flatten_user(tree),
+        unnamed=content.unnamed,
+        data=data,
+        is_cmdlet=is_cmdlet,
+    )
+
+
 def row(
     tree: Node, record: Record, raw: bytes, offset: int, state: str, extra: Mapping[str, str]
 ) -> tuple[int | None, tuple[Cell, ...]]:
@@ -57,28 +96,18 @@ def row(
 
     `extra` is what is to be told of the reading itself.
     """
-    system = child(tree, "System")
-    if system is None:
-        msg = "an event without a System part"
-        raise BadRecordError(msg)
-    parts = {kid.name: kid for kid in system.kids}
-    stamp = time_created(parts.get("TimeCreated", _EMPTY).attributes.get("SystemTime", ""), record, raw)
-    provider = parts.get("Provider", _EMPTY).attributes.get("Name", "")
-    code, channel = parts.get("EventID", _EMPTY).text, parts.get("Channel", _EMPTY).text
-    content = _content(tree)
-    named, data = content.named or flatten_user(tree), _system(parts)
-    kind = CMDLET_KIND if provider == CMDLET_PROVIDER and content.unnamed else KIND
-    if kind == CMDLET_KIND:
-        data |= cmdlet_fields(content.unnamed)
-    _add_content(data, content, tree)
+    said = told(tree)
+    provider, code, data = said.provider, said.code, said.data
+    stamp = time_created(said.system_time, record, raw)
     _add_header(data, record, stamp)
     data |= extra
-    seen = pivots(provider, code, named, content.unnamed, data)
-    line = cmdlet_subject(code, data) if kind == CMDLET_KIND else subject(provider, code, named, content.unnamed)
+    seen = pivots(provider, code, said.named, said.unnamed, data)
+    line = cmdlet_subject(code, data) if said.is_cmdlet else subject(provider, code, said.named, said.unnamed)
+    kind, locator = CMDLET_KIND if said.is_cmdlet else KIND, f"record {data.get('EventRecordID', '?')}"
     return stamp.ns, (
         *ts_cells(stamp.ns),
-        *(stamp.text, stamp.resolution_ns, kind, offset, record.size, f"record {data.get('EventRecordID', '?')}"),
-        *(state, line, *seen[:6], code or None, channel or None, provider or None, seen[6]),
+        *(stamp.text, stamp.resolution_ns, kind, offset, record.size, locator),
+        *(state, line, *seen[:6], code or None, said.channel or None, provider or None, seen[6]),
         msgspec.json.encode(data).decode(),
     )
 
