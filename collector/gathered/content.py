@@ -65,6 +65,11 @@ _CLASSES = {
     "archive": "StagedArchives",
     "evtx": EVENT_LOGS,
 }
+# First lines of the two other formats of IIS logs; httpd and others write the first one too.
+_NCSA = re.compile(rb'\S{1,255} \S{1,255} [^\r\n\[]{1,255}\[\d\d/[A-Z][a-z]{2}/\d{4}(?::\d\d){3} [+-]\d{4}\] "')
+_NATIVE = re.compile(
+    rb"[^\s,]{1,255}, [^,\r\n]{1,255}, \d{1,2}/\d{1,2}/\d{2,4}, \d{1,2}:\d\d:\d\d, [A-Za-z0-9]{1,26}, "
+)
 _PAGE = re.compile(rb"(?i)<%@|runat\s*=|\b(?:external|internal)url\b")
 
 
@@ -135,11 +140,15 @@ def _text_log(head: bytes) -> str:
         return next((d for mark, d in _LOG_TYPES if mark in kind), "ExchangeOtherLogs")
     if low.startswith(b"datetime,requestid,"):
         return "ExchangeHttpProxyLogs"
-    if low.startswith(b"#software: microsoft http"):
+    if re.search(rb"^#fields:[^\n]*\bs-reason\b", low, re.MULTILINE):
         return "IisHttpErrLogs"
     if low.startswith((b"#software: microsoft internet information", b"#version:", b"#fields:", b"#date:")):
         return "IisLogs" if re.search(rb"#fields:[^\n]*\b(?:c-ip|cs-)|information services", low) else ""
-    return ""
+    if low.startswith(b"#software: microsoft http"):  # its driver writes the W3C logs of other servers as well
+        return (
+            "IisLogs" if re.search(rb"^#fields:[^\n]*\bc(?:-ip|s-method|s-uri-stem)\b", low, re.M) else "IisHttpErrLogs"
+        )
+    return "IisLogs" if _NCSA.match(head) or _NATIVE.match(head) else ""
 
 
 def _by_name(name: str) -> str:
