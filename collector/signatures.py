@@ -12,7 +12,7 @@ from collector.runs import Reader
 
 _EXPORT = "Export its files and folders with the program that made it, and give the folder."
 _CONVERT = "Convert it with the program that made it (on a copy) to E01 or raw, and give the result."
-_UNPACK = "Unpack it first, and give the image that is inside."
+_UNPACK = "Unpack it first, and give what is inside."
 _FOREIGN: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"EVF2\r\n\x81\0", "EnCase 7 image (Ex01)", _CONVERT),
     (0, b"LEF2\r\n\x81\0", "EnCase 7 logical evidence file (Lx01)", _EXPORT),

@@ -24,6 +24,7 @@ from shellcase.errors import EvidenceError, UsageError
 _IMAGES = frozenset(
     {"e01", "ex01", "s01", "l01", "vmdk", "vhd", "vhdx", "qcow2", "dd", "raw", "img", "001", "vdi", "aff4", "ad1"}
 )
+_PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 _IMAGE_MARKS = (b"EVF", b"LVF", b"QFI\xfb", b"vhdxfile", b"conectix", b"KDMV", b"# Disk DescriptorFile", MARK, LOCKED)
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz")
 _MOST_LOOKED = 2000
@@ -82,8 +83,9 @@ def _archive(reader: Reader, path: Path) -> Bundle | None:
 
 
 def _single(path: Path, head: bytes) -> Gathered | None:
-    """One loose file that is evidence by itself, such as an event log; not what may be a disk."""
+    """One loose file that is evidence by itself, such as an event log; not what may be a disk, packed or not."""
     image = is_ewf(head) or head.startswith(_IMAGE_MARKS) or head[510:512] == b"\x55\xaa"
+    image = image or head.startswith(_PACKED)
     if image or not claims(head, path.name, path.stat().st_size):
         return None
     return _kept(FolderBundle(path), path)

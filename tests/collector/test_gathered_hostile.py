@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
 import struct
 import tarfile
 import tracemalloc
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -301,6 +304,16 @@ def test_reading_backwards_costs_no_second_pass(tmp_path: Path) -> None:
         for n in (40, 20, 62, 3):
             assert forward.read_at(n * MIB, 4) == bytes([n]) + block[1:4]
             assert forward.read_at(n * MIB - 2 if n else 0, 2) == block[-2:]
+
+
+@pytest.mark.parametrize(("ending", "pack"), [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)])
+def test_one_packed_file_is_called_by_its_name(ending: str, pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    """A packed image is no loose archive with nothing in it: it must be unpacked, and the message says so."""
+    path = tmp_path / f"EX01.E01.{ending}"
+    path.write_bytes(pack(b"EVF\t\r\n\xff\0" + bytes(4096)))
+    with pytest.raises(EvidenceError, match=r"not read: (gzip|bzip2|xz) file") as told:
+        open_source(path)
+    assert "Unpack it first" in told.value.todo
 
 
 def test_a_file_that_vanishes_or_shrinks_is_an_outcome(tmp_path: Path) -> None:
