@@ -15,6 +15,10 @@ case, read back with SHA-256, made durable, recorded, and listed at the end.
 `acquire` writes the files below the same path into a folder; it neither reads back nor waits for the disk. With its
 own hashing it makes the three digests too, reading once more; its module leaves out files above 100 MiB.
 
+Floor and ceiling: MD5 is one chain of steps that no second processor shortens, so no speed is above that of `in memory`
+(the three digests of bytes that are there); what the 0.8 leaves is a quarter more than that time, for reading, writing
+and reading back.
+
 Speeds are of the work without the start of the interpreter; against `acquire` whole processes are compared. Needs
 root, mkntfs and ntfs-3g.
 """
@@ -31,13 +35,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from msgspec import structs
 
+from bench.verdicts import Verdicts
 from collector.buffers import Buffers
 from collector.collect import Plan, collect
 from collector.definitions import load
@@ -49,7 +54,9 @@ from shellcase.case.digests import Hashes, Lanes, hash_only
 
 MIB = 1 << 20
 SETS = {"small": "3 000 files of 1-16 KiB", "large": "4 files of 512 MiB", "huge": "1 file of 4 GiB"}
-_ROUNDS, _PEER_ROUNDS = 5, 2
+MANY, FEW = (5, 2), (2, 1)
+"""Rounds of ours and of the slow peer."""
+MEMORY = 400
 _HUGE = 4096 * MIB
 _DEFINITION = (
     "name: BenchFiles\ndoc: x\nsources: [{type: FILE, attributes: {paths: ['\\bench\\*'], separator: '\\'}}]\n"
@@ -195,15 +202,15 @@ def acquire_hashing(image: Path, folder: Path) -> Ran:
     return replace(ran, note=f"its module hashed {rows} of {len(_sizes(image.stem))} files")
 
 
-def race(image: Path, base: Path, *, once: bool) -> dict[str, list[Ran]]:
+def race(image: Path, base: Path, rounds_of: tuple[int, int], *, once: bool) -> dict[str, list[Ran]]:
     """Every contestant in turn, round by round; the slow peer in the first ones only. `once`: ours, for memory."""
     rounds: dict[str, list[Ran]] = {}
     peers = {"acquire": acquire, "acquire, hashing": acquire_hashing}
     installed = (Path(sys.executable).parent / "acquire").exists()
-    for n in range(1 if once else _ROUNDS):
+    for n in range(1 if once else rounds_of[0]):
         for work in WORK:
             rounds.setdefault(work, []).append(ours(work, image, _folder(base, image)))
-        for name, peer in peers.items() if installed and n < _PEER_ROUNDS and not once else ():
+        for name, peer in peers.items() if installed and n < rounds_of[1] and not once else ():
             rounds.setdefault(name, []).append(peer(image, _folder(base, image)))
     return rounds
 
@@ -217,7 +224,7 @@ def _folder(base: Path, image: Path) -> Path:
     return Path(tempfile.mkdtemp(dir=kept))
 
 
-def tell(rounds: dict[str, list[Ran]]) -> None:
+def tell(label: str, rounds: dict[str, list[Ran]], verdicts: Verdicts) -> None:
     """Medians, and the median of the ratios round by round."""
     for name, runs in rounds.items():
         work, whole, cpu = (statistics.median(getattr(r, k) for r in runs) for k in ("work", "whole", "cpu"))
@@ -229,21 +236,31 @@ def tell(rounds: dict[str, list[Ran]]) -> None:
             f"whole process {whole:6.2f} s = {faster:5.2f} x collecting, {cpu:5.1f} s of processor, "
             f"{max(r.peak for r in runs):4d} MiB   {runs[0].note}"
         )
+        if name == "collecting":
+            verdicts.least(f"collecting {label} beside merely hashing", ratio, 0.8, "times its speed")
+            verdicts.most(f"memory of collecting {label}", max(r.peak for r in runs), MEMORY, "MiB")
+        if name.startswith("acquire"):
+            verdicts.least(f"collecting {label} beside {name}", faster, 1, "times as fast")
+    memory, floor = (statistics.median(r.bytes / r.work for r in rounds[k]) for k in ("in memory", "hashing only"))
+    print(
+        f"  ceiling {memory / MIB:.0f} MiB/s (MD5 in memory), floor {0.8 * floor / MIB:.0f} MiB/s (0.8 of hashing only)"
+    )
 
 
-def main() -> None:
+def main(verdicts: Verdicts, sets: Sequence[str] = tuple(SETS), rounds: tuple[int, int] = MANY) -> None:
     """Print the tables, or why there are none."""
     absent = [t for t in ("mkntfs", "ntfs-3g") if shutil.which(t) is None]
     if absent or not hasattr(os, "geteuid") or os.geteuid() != 0:
         print(f"collecting                   not measured: needs root, mkntfs and ntfs-3g (absent: {absent or 'root'})")
+        verdicts.add("collecting beside merely hashing: at least 0.8", "needs root, mkntfs and ntfs-3g", None)
         return
     with tempfile.TemporaryDirectory() as name:
-        for set_name, label in SETS.items():
-            image = Path(name) / f"{set_name}.raw"
+        for set_name in sets:
+            label, image = SETS[set_name], Path(name) / f"{set_name}.raw"
             make_image(image, _sizes(set_name))
             subprocess.run(["cat", str(image)], stdout=subprocess.DEVNULL, check=True)  # warm
             print(f"collecting {label}, {os.cpu_count()} processors")
-            tell(race(image, Path(name), once=set_name == "huge"))
+            tell(label, race(image, Path(name), rounds, once=set_name == "huge"), verdicts)
             image.unlink()
 
 
@@ -259,4 +276,6 @@ if __name__ == "__main__":
     if len(sys.argv) == 4:
         _work()
     else:
-        main()
+        spoken = Verdicts()
+        main(spoken)
+        spoken.tell()

@@ -1,7 +1,9 @@
 """The others, on the same inputs, each in a process of its own: PyEvtxParser, dissect, plaso.
 
-plaso gets an environment of its own below build/peers; where it cannot be installed, it is left out and that is said.
-Slow ones read a slice that takes them about a minute; what is compared is records per second.
+plaso and dissect get environments of their own below build; one that cannot be installed is left out and that is said.
+Slow ones read a slice that takes them about a minute; what is compared is records per second. plaso takes a text log
+as a whole or not at all, and not with bytes that are no UTF-8 in its first MiB: in the slices of text logs those bytes
+are question marks, for all peers alike.
 """
 
 from __future__ import annotations
@@ -10,12 +12,17 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 from bench import inputs
 from bench.tree import Ran, run
 
-ENVIRONMENT = Path(__file__).resolve().parents[1] / "build" / "peers"
+_BUILD = Path(__file__).resolve().parents[1] / "build"
+_HOMES = {"plaso": _BUILD / "peers", "dissect": _BUILD / "dissect"}
+_PROGRAMS = {"plaso": "log2timeline", "dissect": "target-query"}
+UNIT = {"plaso": "events", "dissect": "records, iterated"}
 _PARSERS = {"evtx": "winevtx", "iis": "text/winiis", "mft": "mft"}
 
 _EVTX = """
@@ -53,6 +60,7 @@ target.fs.mount("sysvol", vfs)
 target.fs.mount("c:", vfs)
 target._os_plugin = WindowsPlugin
 target.apply()
+target.hostname, target.domain = "EX01", "contoso.example"  # else it looks for a registry at every line
 target.resolve = lambda path, *_: target.fs.path(str(path))  # there is no registry to ask
 plugin = IISLogsPlugin(target)
 vars(plugin)["log_dirs"] = {"auto": set(), "W3C": {target.fs.path("c:/inetpub/logs/LogFiles")}, "IIS": set()}
@@ -68,7 +76,7 @@ def pyevtx(file: Path) -> tuple[int, Ran]:
 
 def dissect(kind: str, file: Path) -> tuple[int, Ran]:
     """dissect's records of a kind, merely iterated."""
-    return _counted([sys.executable, "-c", _DISSECT[kind], str(file)])
+    return _counted([str(_HOMES["dissect"] / "bin" / "python"), "-c", _DISSECT[kind], str(file)])
 
 
 def _counted(command: list[str]) -> tuple[int, Ran]:
@@ -77,17 +85,22 @@ def _counted(command: list[str]) -> tuple[int, Ran]:
     return (int(last[0]) if ran.code == 0 and last[0].isdigit() else 0), ran
 
 
-def plaso_ready() -> str:
-    """Why plaso cannot be used, empty when it can."""
-    program = ENVIRONMENT / "bin" / "log2timeline"
+def absent(peer: str) -> str:
+    """Why a peer cannot be used, empty when it can; it is installed when it is not there."""
+    home = _HOMES[peer]
+    program = home / "bin" / _PROGRAMS[peer]
     if program.exists():
         return ""
-    print("installing plaso into build/peers; its libraries are compiled, which takes some minutes", flush=True)
-    done = subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=False, capture_output=True, text=True)
+    wanted = {
+        "plaso": ["plaso>=20260720"],
+        "dissect": [f"{p}=={version(p)}" for p in ("dissect.target", "dissect.eventlog", "dissect.ntfs")],
+    }
+    print(f"installing {peer} into {home.name}; where libraries are compiled this takes some minutes", flush=True)
+    done = subprocess.run([sys.executable, "-m", "venv", str(home)], check=False, capture_output=True, text=True)
     if done.returncode == 0:
-        pip = [str(ENVIRONMENT / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", "plaso>=20260720"]
+        pip = [str(home / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", *wanted[peer]]
         done = subprocess.run(pip, check=False, capture_output=True, text=True)
-    return "" if program.exists() else f"plaso cannot be installed: {(done.stderr or done.stdout).strip()[-300:]}"
+    return "" if program.exists() else f"{peer} cannot be installed: {(done.stderr or done.stdout).strip()[-300:]}"
 
 
 def plaso(kind: str, file: Path) -> tuple[int, Ran]:
@@ -96,7 +109,8 @@ def plaso(kind: str, file: Path) -> tuple[int, Ran]:
         folder = Path(name)
         given = folder / {"evtx": "Security.evtx", "iis": "u_ex210301.log", "mft": "$MFT"}[kind]
         os.link(file, given)
-        tool, sort, store = ENVIRONMENT / "bin" / "log2timeline", ENVIRONMENT / "bin" / "psort", folder / "x.plaso"
+        tool, sort = (_HOMES["plaso"] / "bin" / p for p in ("log2timeline", "psort"))
+        store = folder / "x.plaso"
         common = ["--quiet", "--unattended", "--status_view", "none", "--logfile", str(folder / "log.gz")]
         first = [str(tool), *common, "--parsers", _PARSERS[kind], "--storage-file", str(store), str(given)]
         second = [str(sort), *common, "-o", "json_line", "-w", str(folder / "out.jsonl"), str(store)]
@@ -110,19 +124,20 @@ def plaso(kind: str, file: Path) -> tuple[int, Ran]:
 
 def sliced(kind: str, file: Path, records: int, of: int) -> Path:
     """The beginning of an input with about so many of its records, as a file of its own."""
-    if records >= of:
+    if records >= of and kind != "iis":
         return file
     cut = FOLDER_OF_SLICES / f"{file.name}.{records}"
     if not cut.exists():
         FOLDER_OF_SLICES.mkdir(parents=True, exist_ok=True)
-        size = file.stat().st_size * records // of
+        size = file.stat().st_size * min(records, of) // of
         if kind == "evtx":
             inputs.evtx(cut, size)
         elif kind == "mft":
             inputs.mft(cut, records)
         else:
             with file.open("rb") as fh:
-                cut.write_bytes(fh.read(size).rpartition(b"\n")[0] + b"\n")
+                lines = fh.read(size).rpartition(b"\n")[0] + b"\n"
+            cut.write_bytes(lines.decode("utf-8", "replace").replace("\ufffd", "?").encode())
     return cut
 
 
@@ -137,3 +152,4 @@ def records_of(kind: str, file: Path) -> int:
 
 
 FOLDER_OF_SLICES = inputs.FOLDER / "slices"
+WORK: dict[str, Callable[[str, Path], tuple[int, Ran]]] = {"plaso": plaso, "dissect": dissect}

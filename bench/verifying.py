@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.verdicts import Verdicts
 from collector.checkpoint import Journal
 from collector.hashing import full_pass
 
@@ -32,10 +33,11 @@ def sample(folder: Path) -> Path:
     return folder / "sample.E01"
 
 
-def verifying() -> None:
+def verifying(verdicts: Verdicts) -> None:
     """Print medians of both, alternating: ours makes three digests of the media and one of the file."""
     if not (shutil.which("ewfacquire") and shutil.which("ewfverify")):
         print("full pass                    not measured: ewf-tools are not installed")
+        verdicts.add("full pass beside ewfverify", "ewf-tools are not installed", None)
         return
     with tempfile.TemporaryDirectory() as name:
         image = sample(Path(name))
@@ -46,6 +48,7 @@ def verifying() -> None:
         f"{'full pass, 200 MiB E01':<28} ours {200 / mine:>5.0f} MiB/s (MD5, SHA-1, SHA-256, file)   "
         f"ewfverify {200 / theirs:>5.0f} MiB/s (MD5, SHA-1)   {ratio:.1f} times as fast"
     )
+    verdicts.least("full pass of an E01 beside ewfverify", ratio, 1, "times as fast")
 
 
 def _ours(image: Path) -> float:
@@ -61,4 +64,6 @@ def _theirs(image: Path) -> float:
 
 
 if __name__ == "__main__":
-    verifying()
+    spoken = Verdicts()
+    verifying(spoken)
+    spoken.tell()
