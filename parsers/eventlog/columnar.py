@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from parsers.eventlog.elements import Elements, Group, Mask, cut
 from parsers.eventlog.instants import Heads, Instants, instants, utc_ns, written
-from parsers.eventlog.plan import Plan, Plans, skeleton
+from parsers.eventlog.plan import Plan, learn, skeleton
 from parsers.eventlog.table import Table
 from parsers.eventlog.tokens import Places, Tokens, tokens
 
@@ -34,10 +34,10 @@ class Columns(NamedTuple):
     ns: Places
 
 
-def columns(texts: Sequence[str], heads: Heads, plans: Plans) -> Columns | None:
+def columns(texts: Sequence[str], heads: Heads) -> Columns | None:
     """Rows of as many records as can be read so; None when none can."""
     found = tokens(texts) if texts else None
-    groups = list(_groups(found, plans)) if found else []
+    groups = list(_groups(found)) if found else []
     if found is None or not groups:
         return None
     when = _instants(found, groups, heads)
@@ -53,11 +53,11 @@ def columns(texts: Sequence[str], heads: Heads, plans: Plans) -> Columns | None:
     return Columns(taken, Table(groups, elements, taken).arrays(heads, when), utc_ns(when.filetime[taken]))
 
 
-def _groups(found: Tokens, plans: Plans) -> Iterator[Group]:
+def _groups(found: Tokens) -> Iterator[Group]:
     for rows in found.groups(LEAST):
         sample = int(rows[0])
         shape = skeleton(found.text(sample), *found.strings(sample), int(found.fixed[sample]))
-        plan = plans.of(shape)
+        plan = learn(shape)
         if plan:
             yield _placed(found, rows, plan)
 

@@ -83,10 +83,9 @@ def _answers(chunk: bytes) -> Iterator[tuple[int, str] | None]:
         return
     while True:
         try:
-            record = next(records)
-        except StopIteration:
-            return
+            for record in records:
+                yield (record["event_record_id"], record["data"]) if record else None
         except (RuntimeError, ValueError, OSError):
             yield None
         else:
-            yield (record["event_record_id"], record["data"]) if record else None
+            return

@@ -15,7 +15,6 @@ from parsers.account import Account
 from parsers.eventlog.decode import decode
 from parsers.eventlog.fallback import OtherReaders
 from parsers.eventlog.frame import FILE_HEADER, FILE_MAGIC, Record
-from parsers.eventlog.plan import Plans
 from parsers.eventlog.record import CMDLET_KIND, COLUMNS, KIND, BadRecordError, row
 from parsers.eventlog.walk import Chunk, chunks, split
 from parsers.eventlog.window import Read, Window, in_order, windows
@@ -72,7 +71,7 @@ def parse(job: Job) -> Iterator[ParserOutput]:
             head = stream.read(FILE_HEADER)
             account.bytes_seen += len(head)
             yield from _check_head(head)
-        for window in windows(chunks(stream, job), Plans()):
+        for window in windows(chunks(stream, job)):
             for read in window.reads:
                 account.bytes_seen += read.chunk.length
                 yield from _check(read.chunk, account)
@@ -133,8 +132,10 @@ def _issue(grade: Grade, what: str, offset: int, length: int, where: str, expect
 
 def _read(read: Read, rows: Rows, account: Account) -> Iterator[ParserOutput]:
     chunk, others = read.chunk, OtherReaders(read.chunk.raw, read.chunk.records)
-    for record, text, done in zip(chunk.records, read.texts, read.done, strict=True):
-        if done or _add(chunk, record, _readings(record, text, others), rows, account):
+    account.parsed += sum(read.done)
+    rest = [n for n, done in enumerate(read.done) if not done]
+    for record, text in ((chunk.records[n], read.texts[n]) for n in rest):
+        if _add(chunk, record, _readings(record, text, others), rows, account):
             account.parsed += 1
             continue
         at = chunk.offset + record.offset

@@ -12,7 +12,10 @@ from typing import NamedTuple
 
 FILE_HEADER, CHUNK, CHUNK_HEADER = 4096, 65536, 512
 FILE_MAGIC, CHUNK_MAGIC, RECORD_MAGIC = b"ElfFile\0", b"ElfChnk\0", b"**\0\0"
-LEAST_RECORD = 28
+HEADER, LEAST_RECORD = 24, 28  # of a record; behind its header lies the BinXML
+
+
+_FIELDS, _SIZE = struct.Struct("<IQQ").unpack_from, struct.Struct("<I").unpack_from
 
 
 class Record(NamedTuple):
@@ -29,8 +32,8 @@ def record_at(raw: bytes, at: int, end: int) -> Record | None:
     """The record header at a place, if a sound one is there that ends before `end`."""
     if at + LEAST_RECORD > end or not raw.startswith(RECORD_MAGIC, at):
         return None
-    size, number, written = struct.unpack_from("<IQQ", raw, at + 4)
-    if size < LEAST_RECORD or at + size > end or struct.unpack_from("<I", raw, at + size - 4)[0] != size:
+    size, number, written = _FIELDS(raw, at + 4)
+    if size < LEAST_RECORD or at + size > end or _SIZE(raw, at + size - 4)[0] != size:
         return None
     return Record(at, size, number, written)
 

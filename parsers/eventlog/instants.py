@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import struct
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from parsers.eventlog.frame import HEADER
 from parsers.eventlog.tokens import Bytes, Places
 from parsers.times import FILETIME_1970, FILETIME_LAST, filetime_text
 
-_WIDTHS = (27, 30)  # 2021-03-03T06:49:42.162345Z, or nine digits in logs that were exported as text
-_SHOWN = 28  # 2021-03-03T06:49:42.1623456Z
+_WIDTHS = (27, 28, 30)  # 2021-03-03T06:49:42.162345Z, or seven and nine digits in logs that were exported as text
+_SHOWN = _WIDTHS[1]
 _DIGITS = [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18, 20, 21, 22, 23, 24, 25]
 _MARKS = [4, 7, 10, 13, 16, 19]
 _SIGNS = np.frombuffer(b"--T::.", np.uint8)
 _ZULU, _ZERO = ord("Z"), ord("0")
 _YEARS = (1678, 2261)
-_HEADER = 24  # of a record, in front of its BinXML
-_UNREAD = -1
 _DAY = 864_000_000_000
 _BEFORE, _BEHIND = b',"written":"', b'"'
 
@@ -54,19 +54,18 @@ class Instants(NamedTuple):
 
 
 def instants(data: Bytes, begins: Places, ends: Places, heads: Heads) -> Instants:
-    """What the texts from `begins` to `ends` say; not known is what has another form or must be searched for longer.
+    """What the texts from `begins` to `ends` say; not known is what has another form.
 
     A FILETIME of the same microsecond in the record is the exact one, as in `record.time_created`.
     """
     widths = ends - begins
-    shown = data[np.minimum(begins[:, None] + np.arange(_WIDTHS[1]), len(data) - 1)]
+    shown = data[np.minimum(begins[:, None] + np.arange(_WIDTHS[2]), len(data) - 1)]
     known, said = _read(shown, widths)
     exact = _exact(said - said % 10, heads)
-    known &= exact != _UNREAD
     is_exact = exact > 0
     filetime = np.where(is_exact, exact, said)
     shown[is_exact, _SHOWN - 2], shown[is_exact, _SHOWN - 1] = filetime[is_exact] % 10 + _ZERO, _ZULU
-    resolution = np.where(is_exact | (widths == _WIDTHS[1]), 100, 1000)
+    resolution = np.where(is_exact | (widths > _WIDTHS[0]), 100, 1000)
     return Instants(known, filetime, resolution, shown, np.where(is_exact, _SHOWN, widths))
 
 
@@ -74,7 +73,9 @@ def _read(shown: Bytes, widths: Places) -> tuple[npt.NDArray[np.bool_], Places]:
     """Whether these are times, and their FILETIME."""
     digits = shown[:, _DIGITS].astype(np.int64) - _ZERO
     finer = shown[:, 26:29].astype(np.int64) - _ZERO
-    is_fine = (widths == _WIDTHS[1]) & (shown[:, 29] == _ZULU) & ((finer >= 0) & (finer <= 9)).all(axis=1)
+    are_digits = (finer >= 0) & (finer <= 9)
+    is_fine = (widths == _WIDTHS[1]) & (shown[:, 27] == _ZULU) & are_digits[:, 0]
+    is_fine |= (widths == _WIDTHS[2]) & (shown[:, 29] == _ZULU) & are_digits.all(axis=1)
     known = is_fine | (widths == _WIDTHS[0]) & (shown[:, 26] == _ZULU)
     known &= ((digits >= 0) & (digits <= 9)).all(axis=1) & (shown[:, _MARKS] == _SIGNS).all(axis=1)
     digits[~known] = 0
@@ -98,18 +99,35 @@ def _days(months: Places) -> Places:
 def _exact(low: Places, heads: Heads) -> Places:
     """The FILETIME of the ten from `low` on that the record's BinXML has first, else its header's; 0 if it has none.
 
-    Its lowest byte is left out when looking for it. `_UNREAD` where that does not lead to an answer: where the ten do
-    not share the other bytes, or where these stand in the record with another lowest byte.
+    Its lowest byte is left out when looking for it. Where the ten do not share the other bytes, or these stand in the
+    record with another lowest byte, it is looked for again with more care.
     """
     high = low >> 8
     needles = np.ascontiguousarray(high.astype("<i8").view(np.uint8).reshape(-1, 8)[:, :7]).view("V7").ravel().tolist()
-    begins, ends = heads.starts + (_HEADER + 1), heads.starts + heads.sizes
+    begins, ends = heads.starts + (HEADER + 1), heads.starts + heads.sizes
     found = np.array(list(map(heads.raw.find, needles, begins.tolist(), ends.tolist())), np.int64)
     met = high << 8 | np.frombuffer(heads.raw, np.uint8)[found - 1]
     of_header = heads.written // np.uint64(10) == (low // 10).astype(np.uint64)
     elsewhere = np.where(of_header, heads.written.astype(np.int64), 0)
-    exact = np.where(found < 0, elsewhere, np.where((met >= low) & (met < low + 10), met, _UNREAD))
-    return np.where(high == low + 9 >> 8, exact, _UNREAD)
+    exact = np.where(found < 0, elsewhere, met)
+    doubtful = np.flatnonzero((low > 0) & ((high != low + 9 >> 8) | (found >= 0) & ((met < low) | (met >= low + 10))))
+    for n in doubtful.tolist():
+        again = exact_filetime(int(low[n]), heads.raw, int(begins[n]) - 1, int(ends[n]), int(heads.written[n]))
+        exact[n] = again or 0
+    return exact
+
+
+def exact_filetime(filetime: int, raw: bytes, begin: int, end: int, written: int) -> int | None:
+    """The first FILETIME within the same microsecond from `begin` to `end`, else that of the header, `written`."""
+    low = filetime - filetime % 10
+    for high in sorted({low >> 8, (low + 9) >> 8}):
+        at = raw.find(struct.pack("<Q", high)[:7], begin + 1, end)
+        while at > 0:
+            value = high << 8 | raw[at - 1]
+            if low <= value < low + 10:
+                return value
+            at = raw.find(struct.pack("<Q", high)[:7], at + 1, end)
+    return written if written // 10 == low // 10 else None
 
 
 def written(heads: Heads, when: Instants) -> pa.Array:

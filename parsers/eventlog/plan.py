@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -35,6 +36,7 @@ class Pieces(NamedTuple):
 
 
 _MOST_SLOTS = 900
+_MOST_WORDS = 8192  # of a plan that is kept
 _STRING, _DIGITS = "\ue0fe{:03}\ue0ff", "7310000000000000{:03}"
 _TEXT_STEMS = ("\ue0fe", "7310000000000000")
 _STEMS = tuple(stem.encode() for stem in _TEXT_STEMS)
@@ -88,8 +90,11 @@ class _UnfitError(ValueError):
 
 
 def skeleton(text: bytes, opens: Sequence[int], closes: Sequence[int], fixed: int) -> Skeleton:
-    """Cut a text into constants and values: strings that are not empty and whole numbers, behind its fixed part."""
-    slots, constants, at = [], [], 0
+    """Cut a text into constants and values: strings that are not empty and whole numbers, behind its fixed part.
+
+    What an attribute `Name` says is a constant: it is the key of a value.
+    """
+    slots, constants, at, key = list[Slot](), list[bytes](), 0, b""
     ends = [*opens[1:], len(text)]
     for token, (start, stop, after) in enumerate(zip(opens, closes, ends, strict=True)):
         if start < fixed:
@@ -100,32 +105,20 @@ def skeleton(text: bytes, opens: Sequence[int], closes: Sequence[int], fixed: in
             slots.append(Slot(token, True, after - digits.end()))
             constants.append(text[at : digits.start()])
             at = digits.end()
-        elif not is_key and stop > start + 1:
+        elif not is_key and stop > start + 1 and key != b"Name":
             slots.append(Slot(token, False, 0))
             constants.append(text[at : start + 1])
             at = stop
+        key = text[start + 1 : stop]
     return Skeleton(tuple(slots), (*constants, text[at:]))
 
 
-class Plans:
-    """The plans made so far; so many are kept."""
-
-    def __init__(self, most: int = 2000) -> None:
-        self._most = most
-        self._known: dict[Skeleton, Plan | None] = {}
-
-    def of(self, shape: Skeleton) -> Plan | None:
-        """The plan of a kind of record, None where it has to go the usual way."""
-        if shape not in self._known:
-            if len(self._known) >= self._most:
-                self._known.clear()
-            self._known[shape] = learn(shape)
-        return self._known[shape]
-
-
+@lru_cache(maxsize=2000)
 def learn(shape: Skeleton) -> Plan | None:
-    """Send the marks through and see where they come out."""
-    if len(shape.slots) > _MOST_SLOTS or any(stem in part for stem in _STEMS for part in shape.constants):
+    """Send the marks through and see where they come out; None where a kind of record has to go the usual way."""
+    if len(shape.slots) > _MOST_SLOTS or sum(map(len, shape.constants)) > _MOST_WORDS:
+        return None
+    if any(stem in part for stem in _STEMS for part in shape.constants):
         return None
     marks = [(_DIGITS if slot.is_number else _STRING).format(n) for n, slot in enumerate(shape.slots)]
     parts = zip(shape.constants, [*(mark.encode() for mark in marks), b""], strict=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,7 +10,8 @@ import msgspec
 
 from parsers.eventlog.cmdlet import PROVIDER as CMDLET_PROVIDER
 from parsers.eventlog.cmdlet import cmdlet_fields, cmdlet_subject
-from parsers.eventlog.frame import Record
+from parsers.eventlog.frame import HEADER, Record
+from parsers.eventlog.instants import exact_filetime
 from parsers.eventlog.pivots import pivots
 from parsers.eventlog.subjects import subject
 from parsers.eventlog.xmltree import Content, Node, child, event_data, flatten
@@ -122,24 +122,12 @@ def time_created(text: str, record: Record, raw: bytes) -> Stamp:
         return Stamp(None, 0, text)
     filetime = read[0] // 100 + FILETIME_1970
     near = (0, 10, -10) if text.endswith(_PYTHON_EVTX) else (0,)
-    exacts = (_exact(filetime + step, record, raw) for step in near)
+    begin, end = record.offset + HEADER, record.offset + record.size
+    exacts = (exact_filetime(filetime + step, raw, begin, end, record.written) for step in near)
     exact = next((found for found in exacts if found is not None), None)
     if exact is None:
         return Stamp(filetime_ns(filetime), min(max(read[1], 100), 1000), text)
     return Stamp(filetime_ns(exact), 100, filetime_text(exact))
-
-
-def _exact(filetime: int, record: Record, raw: bytes) -> int | None:
-    """The first FILETIME within the same microsecond in the record's BinXML, else that of its header."""
-    start, end, low = record.offset + 24, record.offset + record.size, filetime - filetime % 10
-    for high in sorted({low >> 8, (low + 9) >> 8}):
-        at = raw.find(struct.pack("<Q", high)[:7], start + 1, end)
-        while at > 0:
-            value = high << 8 | raw[at - 1]
-            if low <= value < low + 10:
-                return value
-            at = raw.find(struct.pack("<Q", high)[:7], at + 1, end)
-    return record.written if record.written // 10 == low // 10 else None
 
 
 def _system(parts: Mapping[str, Node]) -> Data:

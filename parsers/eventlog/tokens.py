@@ -14,13 +14,17 @@ import numpy.typing as npt
 import pyarrow as pa
 
 Places = npt.NDArray[np.int64]
+Short = npt.NDArray[np.int32]
+"""Places in one buffer of Arrow, that cannot be longer."""
+
 Bytes = npt.NDArray[np.uint8]
 
 QUOTE, BACKSLASH, COLON = 0x22, 0x5C, 0x3A
+_MOST_QUOTES = 6_000_000
 _LONGEST_RUN = 64  # of backslashes before a quote
 _FIXED_UPTO = '"TimeCreated"'
-_MIX = np.uint64(0x9E3779B97F4A7C15)
-_CLASS = np.arange(256, dtype=np.int64)
+_MIX = np.uint32(0x9E3779B1)
+_CLASS = np.arange(256, dtype=np.uint32)
 _CLASS[0x30:0x3A] = 0x30  # a number is a number
 
 
@@ -35,11 +39,11 @@ class Tokens:
     texts: pa.Array
     data: Bytes
     starts: Places
-    opens: Places
-    closes: Places
+    opens: Short
+    closes: Short
     first: Places
     fixed: Places
-    key: npt.NDArray[np.uint64]
+    key: Places
 
     def groups(self, least: int) -> Iterator[Places]:
         """Texts that look alike, as far as a number tells; groups of at least so many."""
@@ -74,12 +78,15 @@ def tokens(texts: Sequence[str]) -> Tokens | None:
         return None
     opens, closes, first = quotes[::2], quotes[1::2], before // 2
     fixed, names = _fixed(texts)
-    return Tokens(array, data, starts, opens, closes, first, fixed, _key(data, opens, closes, first) ^ names * _MIX)
+    return Tokens(array, data, starts, opens, closes, first, fixed, _key(data, opens, closes, first) << 20 ^ names)
 
 
-def _quotes(data: Bytes) -> Places | None:
-    """The quotes that no backslash takes away."""
-    quotes = np.flatnonzero(data == QUOTE)
+def _quotes(data: Bytes) -> Short | None:
+    """The quotes that no backslash takes away; None where there are too many to hold what is made of them."""
+    is_quote = data == QUOTE
+    if np.count_nonzero(is_quote) > _MOST_QUOTES:
+        return None
+    quotes = np.flatnonzero(is_quote).astype(np.int32)
     if not len(quotes) or quotes[0] == 0:
         return None
     doubtful = np.flatnonzero(data[quotes - 1] == BACKSLASH)
@@ -88,27 +95,26 @@ def _quotes(data: Bytes) -> Places | None:
     for _ in range(_LONGEST_RUN):
         running = running[data[at[running]] == BACKSLASH]
         if not len(running):
-            return np.delete(quotes, doubtful[run & 1 == 1])
+            escaped = doubtful[run & 1 == 1]
+            return np.delete(quotes, escaped) if len(escaped) else quotes
         run[running] += 1
         at[running] -= 1
     return None
 
 
-def _fixed(texts: Sequence[str]) -> tuple[Places, npt.NDArray[np.uint64]]:
+def _fixed(texts: Sequence[str]) -> tuple[Places, Places]:
     """How long the part is that records of one kind share, and a number for it."""
     known: dict[str, int] = {}
-    heads = [text[: text.find(_FIXED_UPTO)] for text in texts]
-    names = np.fromiter((known.setdefault(head, len(known)) for head in heads), np.uint64, len(texts))
-    lengths = {number: len(head.encode()) for head, number in known.items()}
-    return np.fromiter((lengths[n] for n in names.tolist()), np.int64, len(texts)), names + np.uint64(1)
+    names = np.array([known.setdefault(text[: text.find(_FIXED_UPTO)], len(known)) for text in texts], np.int64)
+    return np.array([len(head.encode()) for head in known], np.int64)[names], names
 
 
-def _key(data: Bytes, opens: Places, closes: Places, first: Places) -> npt.NDArray[np.uint64]:
+def _key(data: Bytes, opens: Short, closes: Short, first: Places) -> Places:
     """For each text a number of its keys' lengths, of what kind of value they have and of which strings are empty."""
-    size = closes - opens
-    value = _CLASS[data[np.minimum(closes + 2, len(data) - 1)]]
-    told = np.where(data[np.minimum(closes + 1, len(data) - 1)] == COLON, size * 256 + value, size == 1)
-    counts = np.diff(first)
-    within = np.arange(len(opens)) - np.repeat(first[:-1], counts)
-    mixed = (told.astype(np.uint64) + np.uint64(3)) * ((within.astype(np.uint64) + np.uint64(1)) * _MIX | np.uint64(1))
-    return np.add.reduceat(mixed ^ mixed >> np.uint64(29), first[:-1])
+    size, last = (closes - opens).astype(np.uint32), len(data) - 1
+    behind = np.minimum(closes + 1, last)
+    value = _CLASS[data[np.minimum(behind + 1, last)]]
+    told = np.where(data[behind] == COLON, size << 8 | value, size == 1)
+    within = np.arange(len(opens), dtype=np.uint32) - np.repeat(first[:-1].astype(np.uint32), np.diff(first))
+    mixed = (told + np.uint32(3)) * ((within + np.uint32(1)) * _MIX | np.uint32(1))
+    return np.add.reduceat(mixed ^ mixed >> np.uint32(15), first[:-1], dtype=np.int64)

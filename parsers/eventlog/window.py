@@ -15,7 +15,6 @@ from parsers.eventlog.columnar import Columns, columns
 from parsers.eventlog.decode import Decoded, decode
 from parsers.eventlog.frame import CHUNK, Record
 from parsers.eventlog.instants import Heads
-from parsers.eventlog.plan import Plans
 from parsers.eventlog.walk import Chunk
 from parsers.rows import Cell
 from shellcase.model import EventBatch
@@ -43,53 +42,67 @@ class Window(NamedTuple):
     columns: Columns | None
 
 
-def windows(chunks: Iterator[Chunk], plans: Plans) -> Iterator[Window]:
+def windows(chunks: Iterator[Chunk]) -> Iterator[Window]:
     """All chunks, a window at a time."""
     while window := list(islice(chunks, CHUNKS)):
         texts = [decode(chunk.raw, chunk.records) for chunk in window]
-        yield _window(window, texts, plans)
+        yield _window(window, texts)
 
 
-def _window(chunks: Sequence[Chunk], texts: Sequence[Sequence[Decoded]], plans: Plans) -> Window:
-    picked, bases = list[tuple[Record, str]](), list[int]()
-    places = list[list[int]]()
-    for at, (chunk, told) in enumerate(zip(chunks, texts, strict=True)):
-        fit = [n for n, text in enumerate(told) if _is_fit(chunk.records[n], text)] if chunk.checked else []
-        picked += [(chunk.records[n], told[n] or "") for n in fit]
-        bases += [at * CHUNK] * len(fit)
-        places.append(fit)
-    found = _columns(chunks, picked, bases, plans)
-    taken = iter(found.taken.tolist() if found else ())
+def _window(chunks: Sequence[Chunk], texts: Sequence[Sequence[Decoded]]) -> Window:
+    fits = [_fit(chunk, told) for chunk, told in zip(chunks, texts, strict=True)]
+    found = _columns(chunks, fits)
+    taken, at = found.taken.tolist() if found else [], 0
     reads = list[Read]()
-    for chunk, told, fit in zip(chunks, texts, places, strict=True):
-        done = [False] * len(told)
-        for n, is_taken in zip(fit, taken, strict=False):
-            done[n] = is_taken
+    for chunk, told, fit in zip(chunks, texts, fits, strict=True):
+        done = taken[at : at + len(fit.texts)] if found else [False] * len(fit.texts)
+        at += len(done)
+        if len(done) < len(told):
+            fitting = dict(zip(fit.places, done, strict=True))
+            done = [fitting.get(n, False) for n in range(len(told))]
         reads.append(Read(chunk, told, done))
     return Window(reads, found)
 
 
-def _is_fit(record: Record, text: Decoded) -> bool:
-    """Whether a text may be used as it stands: ours spells characters by number in another way."""
-    return text is not None and not record.odd and ("\\u" not in text or not _BY_NUMBER.search(text))
+class _Fit(NamedTuple):
+    """The records of a chunk that may be read at once: their places among all, themselves, their texts."""
+
+    places: Sequence[int]
+    records: Sequence[Record]
+    texts: Sequence[str]
 
 
-def _columns(
-    chunks: Sequence[Chunk], picked: Sequence[tuple[Record, str]], bases: Sequence[int], plans: Plans
-) -> Columns | None:
-    texts = [text for _record, text in picked]
+def _fit(chunk: Chunk, told: Sequence[Decoded]) -> _Fit:
+    """Texts that may be used as they stand: ours spells characters by number in another way."""
+    records = chunk.records if chunk.checked else []
+    fit = [
+        (n, record, text)
+        for n, (record, text) in enumerate(zip(records, told, strict=False))
+        if text is not None and not record.odd and not _spells_by_number(text)
+    ]
+    return _Fit(*zip(*fit, strict=True)) if fit else _Fit((), (), ())
+
+
+def _spells_by_number(text: str) -> bool:
+    """Whether there is an escape like \\u001f; one character is found far quicker than two."""
+    return "\\" in text and "\\u" in text and bool(_BY_NUMBER.search(text))
+
+
+def _columns(chunks: Sequence[Chunk], fits: Sequence[_Fit]) -> Columns | None:
+    texts = [text for fit in fits for text in fit.texts]
     if not texts or sum(map(len, texts)) > _MOST_TEXT:
         return None
-    offsets, sizes, numbers, written, _odd = zip(*(record for record, _text in picked), strict=True)
+    offsets, sizes, numbers, written, _odd = zip(*(record for fit in fits for record in fit.records), strict=True)
+    bases = np.repeat(np.arange(len(fits)) * CHUNK, [len(fit.texts) for fit in fits])
     heads = Heads(
         raw=b"".join(chunk.raw for chunk in chunks),
         origin=chunks[0].offset,
-        starts=np.array(offsets, np.int64) + np.array(bases, np.int64),
+        starts=np.array(offsets, np.int64) + bases,
         sizes=np.array(sizes, np.int64),
         numbers=np.array(numbers, np.uint64),
         written=np.array(written, np.uint64),
     )
-    return columns(texts, heads, plans)
+    return columns(texts, heads)
 
 
 def in_order(quick: Columns | None, slow: Iterable[EventBatch], constant: dict[str, Cell]) -> Iterator[EventBatch]:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from fixtures.formats.evtx import Record, write_evtx
 from parsers.eventlog import evtx, window
-from parsers.eventlog.plan import Plans
 from parsers.eventlog.walk import Chunk
 from shellcase.model import Job
 from tests.parsers.samples import T0
@@ -71,8 +70,8 @@ def at_once(monkeypatch: pytest.MonkeyPatch, job: Job) -> tuple[Answer, int]:
     reads = list[window.Window]()
     windows = window.windows
 
-    def kept(chunks: Iterator[Chunk], plans: Plans) -> Iterator[window.Window]:
-        for one in windows(chunks, plans):
+    def kept(chunks: Iterator[Chunk]) -> Iterator[window.Window]:
+        for one in windows(chunks):
             reads.append(one)
             yield one
 
