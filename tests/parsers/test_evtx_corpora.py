@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import re
+import struct
 from pathlib import Path
 
 import pytest
 
 from parsers.eventlog.evtx import PARSER
+from parsers.eventlog.frame import CHUNK
 from parsers.eventlog.subjects import SUBJECTS
 from shellcase.model import Job
 from tests.parsers.stub import Answer, FileSource, answer
@@ -70,3 +72,18 @@ def test_every_slot_of_a_template_is_a_field_that_such_records_have(real: Real) 
         checked += bool(slots)
         assert slots <= names, (provider, code, slots - names, sorted(names))
     assert checked > 40
+
+
+def test_the_records_that_nobody_can_read_lack_their_template(shared_dir: Path) -> None:
+    """All 83 name a definition in their chunk, and zeros stand there; a sound chunk has it at that very place."""
+    name = "rust-evtx/samples/sample_with_a_bad_chunk_magic.evtx"
+    raw = (shared_dir / "corpora" / name).read_bytes()
+    said = answer(PARSER.parse, Job(source=FileSource(shared_dir / "corpora" / name)))
+    lost = [issue.offset or 0 for issue in said.issues if issue.what == "record that no reader can decode"]
+    assert len(lost) == MORE[name][1]
+    for at in lost:
+        begin, template, place = struct.unpack_from("<6sII", raw, at + 24)
+        chunk = at - (at - 4096) % CHUNK
+        assert begin.hex() == "0f0101000c01"
+        assert not any(raw[chunk + place : chunk + place + 24])
+        assert struct.unpack_from("<I", raw, 4096 + place + 4) == (template,)
