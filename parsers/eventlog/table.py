@@ -17,7 +17,6 @@ from parsers.eventlog.subjects import LONGEST, one_line
 
 _FIRSTS = ("src_ip", "process", "command", "file_path", "url")
 _TO_BE_LINED = r"\s\s|^\s|\s$|[^\x20-\x7e]"
-_NOTHINGS = pa.array(sorted(NOTHING), pa.string())
 _NONE = Pieces(np.zeros(0, np.int32), np.zeros(0, np.int32))
 
 
@@ -97,7 +96,8 @@ class Table:
         values = self._chosen(pattern)
         if values.null_count == len(values):
             return values
-        nothing = pc.call_function("is_in", [values], pc.SetLookupOptions(_NOTHINGS))
+        words = pa.array(sorted(NOTHING), pa.string())
+        nothing = pc.call_function("is_in", [values], pc.SetLookupOptions(words))
         return pc.call_function("if_else", [nothing, pa.scalar(None, pa.string()), values])
 
     def _coalesce(self, values: Iterable[pa.Array]) -> pa.Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,8 +40,11 @@ def read(raw: bytes, folder: Path) -> Answer:
 
 
 def shared_places(raw: bytes) -> list[tuple[int, int]]:
-    """Names and templates of the chunk by its own tables: what more than one record rests on."""
-    places = []
+    """Names and templates of the chunk by its own tables, and those of old records that the tables have forgotten.
+
+    More than one record rests on these.
+    """
+    places = list(inline_templates(raw))
     for table, count, head in ((128, 64, 8), (384, 32, 24)):
         for slot in range(count):
             at = struct.unpack_from("<I", raw, 4096 + table + 4 * slot)[0]
@@ -51,6 +55,13 @@ def shared_places(raw: bytes) -> list[tuple[int, int]]:
                 places.append((place - before, place + head + size))
                 at = struct.unpack_from("<I", raw, place)[0]
     return places
+
+
+def inline_templates(raw: bytes) -> Iterator[tuple[int, int]]:
+    """Instances of a template whose definition follows at once, each up to the definition's end."""
+    for at in range(4096 + 512, len(raw) - 34):
+        if raw[at] == 0x0C and struct.unpack_from("<I", raw, at + 6)[0] == at + 10 - 4096:
+            yield at, at + 34 + struct.unpack_from("<I", raw, at + 30)[0]
 
 
 @pytest.mark.parametrize("name", LOGS)
