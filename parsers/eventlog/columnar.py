@@ -18,7 +18,7 @@ from parsers.eventlog.elements import Elements, Group, Mask, cut
 from parsers.eventlog.instants import Heads, Instants, instants, utc_ns, written
 from parsers.eventlog.plan import Plan, learn, skeleton
 from parsers.eventlog.table import Table
-from parsers.eventlog.tokens import Places, Tokens, tokens
+from parsers.eventlog.tokens import Places, Short, Tokens, tokens
 
 LEAST = 3
 """Fewer records of one kind are quicker by themselves."""
@@ -65,18 +65,21 @@ def _groups(found: Tokens) -> Iterator[Group]:
 def _placed(found: Tokens, rows: Places, plan: Plan) -> Group:
     """Where the values of the texts lie if the texts are what the plan says."""
     slots = plan.skeleton.slots
-    rows = rows[np.diff(found.first)[rows] > slots[-1].token]
-    number, behind = np.array([slot.is_number for slot in slots]), np.array([slot.behind for slot in slots])
+    rows = rows[found.first[rows + 1] - found.first[rows] > slots[-1].token]
     token = found.first[rows][:, None] + np.array([slot.token for slot in slots])
-    is_last = token + 1 == found.first[rows + 1][:, None]
-    after = np.where(is_last, found.starts[rows + 1][:, None], found.opens[np.minimum(token + 1, len(found.opens) - 1)])
-    begins = np.where(number, found.closes[token] + 2, found.opens[token] + 1)
-    ends = np.where(number, after - behind, found.closes[token])
+    begins, ends = found.opens[token] + 1, found.closes[token]
+    number = np.flatnonzero([slot.is_number for slot in slots])
+    if len(number):
+        behind, token = np.array([slots[n].behind for n in number], np.int32), token[:, number]
+        is_last = token + 1 == found.first[rows + 1][:, None]
+        following = found.opens[np.minimum(token + 1, len(found.opens) - 1)]
+        begins[:, number] = ends[:, number] + 2
+        ends[:, number] = np.where(is_last, found.starts[rows + 1][:, None], following) - behind
     sound = (ends > begins).all(axis=1) & _whole(found, begins[:, number], ends[:, number])
-    return Group(plan, rows[sound], begins[sound], ends[sound])
+    return Group(plan, rows, begins, ends) if sound.all() else Group(plan, rows[sound], begins[sound], ends[sound])
 
 
-def _whole(found: Tokens, begins: Places, ends: Places) -> Mask:
+def _whole(found: Tokens, begins: Short, ends: Short) -> Mask:
     """Whether those are numbers of digits alone."""
     sizes = ends - begins
     whole = (sizes <= _LONGEST_NUMBER).all(axis=1)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from parsers.eventlog.plan import Pieces, Plan
-from parsers.eventlog.tokens import BACKSLASH, Bytes, Places
+from parsers.eventlog.tokens import BACKSLASH, Bytes, Places, Short
 
 Mask = npt.NDArray[np.bool_]
 
@@ -23,8 +23,8 @@ class Group:
 
     plan: Plan
     rows: Places
-    begins: Places
-    ends: Places
+    begins: Short
+    ends: Short
 
     def only(self, wanted: Mask) -> Group:
         """Those of the texts that are wanted; `wanted` has a place for every text there is."""

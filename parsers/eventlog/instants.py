@@ -21,6 +21,7 @@ _SIGNS = np.frombuffer(b"--T::.", np.uint8)
 _ZULU, _ZERO = ord("Z"), ord("0")
 _YEARS = (1678, 2261)
 _DAY = 864_000_000_000
+_FIELDS = np.dtype([("magic", "<u4"), ("size", "<u4"), ("number", "<u8"), ("written", "<u8")])
 _BEFORE, _BEHIND = b',"written":"', b'"'
 
 
@@ -33,6 +34,13 @@ class Heads(NamedTuple):
     sizes: Places
     numbers: npt.NDArray[np.uint64]
     written: npt.NDArray[np.uint64]
+
+
+def heads(raw: bytes, origin: int, starts: Places) -> Heads:
+    """The headers that begin at these places of `raw`, all of them sound."""
+    found = np.frombuffer(raw, np.uint8)[starts[:, None] + np.arange(HEADER)].view(_FIELDS).ravel()
+    numbers, written = (np.ascontiguousarray(found[name]) for name in ("number", "written"))
+    return Heads(raw, origin, starts, found["size"].astype(np.int64), numbers, written)
 
 
 class Instants(NamedTuple):

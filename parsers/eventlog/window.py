@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from parsers.eventlog.columnar import Columns, columns
 from parsers.eventlog.decode import Decoded, decode
 from parsers.eventlog.frame import CHUNK, Record
-from parsers.eventlog.instants import Heads
+from parsers.eventlog.instants import heads
 from parsers.eventlog.walk import Chunk
 from parsers.rows import Cell
 from shellcase.model import EventBatch
@@ -92,17 +92,9 @@ def _columns(chunks: Sequence[Chunk], fits: Sequence[_Fit]) -> Columns | None:
     texts = [text for fit in fits for text in fit.texts]
     if not texts or sum(map(len, texts)) > _MOST_TEXT:
         return None
-    offsets, sizes, numbers, written, _odd = zip(*(record for fit in fits for record in fit.records), strict=True)
     bases = np.repeat(np.arange(len(fits)) * CHUNK, [len(fit.texts) for fit in fits])
-    heads = Heads(
-        raw=b"".join(chunk.raw for chunk in chunks),
-        origin=chunks[0].offset,
-        starts=np.array(offsets, np.int64) + bases,
-        sizes=np.array(sizes, np.int64),
-        numbers=np.array(numbers, np.uint64),
-        written=np.array(written, np.uint64),
-    )
-    return columns(texts, heads)
+    starts = np.array([record.offset for fit in fits for record in fit.records], np.int64) + bases
+    return columns(texts, heads(b"".join(chunk.raw for chunk in chunks), chunks[0].offset, starts))
 
 
 def in_order(quick: Columns | None, slow: Iterable[EventBatch], constant: dict[str, Cell]) -> Iterator[EventBatch]:
