@@ -24,7 +24,9 @@ LOGS = (
     "python-evtx/tests/data/issue_38.evtx",
     "velociraptor/artifacts/testdata/files/SecurityTasks.evtx",
 )
-_MANY = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_MANY = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_SOUND: dict[str, Answer] = {}
+_MORE = settings(_MANY, max_examples=30)
 
 
 def log(name: str) -> bytes:
@@ -37,6 +39,13 @@ def log(name: str) -> bytes:
 
 def read(raw: bytes, folder: Path) -> Answer:
     return answer(PARSER.parse, Job(source=write_source(folder, raw, PATH)))
+
+
+def sound_answer(name: str, folder: Path) -> Answer:
+    """What the undamaged log says; read once."""
+    if name not in _SOUND:
+        _SOUND[name] = read(log(name), folder)
+    return _SOUND[name]
 
 
 def shared_places(raw: bytes) -> list[tuple[int, int]]:
@@ -68,8 +77,7 @@ def inline_templates(raw: bytes) -> Iterator[tuple[int, int]]:
 @given(chance=st.data())
 @_MANY
 def test_any_byte_of_the_chunk(name: str, chance: st.DataObject, tmp_path: Path) -> None:
-    raw = log(name)
-    sound = read(raw, tmp_path)
+    raw, sound = log(name), sound_answer(name, tmp_path)
     rows = {int(str(row["offset"])): row for row in sound.rows}
     ends = [at + int(str(row["length"])) for at, row in rows.items()]
     inside = chance.draw(st.sampled_from([(4096, 4608), *zip(rows, ends, strict=True)]))
@@ -82,3 +90,22 @@ def test_any_byte_of_the_chunk(name: str, chance: st.DataObject, tmp_path: Path)
     if not any(low <= at < high for low, high in shared_places(raw)):
         own = [start for start, end in zip(rows, ends, strict=True) if start <= at < end]
         assert [start for start in rows if start not in own and after.get(start) != rows[start]] == []
+
+
+@given(chance=st.data())
+@_MORE
+def test_records_of_other_chunks_stay_as_they_are(chance: st.DataObject, tmp_path: Path) -> None:
+    """Chunks are read many at once; whatever one of them says, the others say what they said."""
+    file = corpora() / "plaso/test_data/evtx/System.evtx"
+    need_shared(file)
+    raw = file.read_bytes()[: 4096 + 3 * CHUNK]
+    before = {row["offset"]: row for row in read(raw, tmp_path).rows}
+    low, high = 4096 + CHUNK, 4096 + 2 * CHUNK
+    at = low + chance.draw(st.integers(0, CHUNK - 1))
+    new = chance.draw(st.binary(min_size=1, max_size=600))[: high - at]
+    said = read(raw[:at] + new + raw[at + len(new) :], tmp_path)
+    after = {row["offset"]: row for row in said.rows}
+    assert said.ledger.found == said.ledger.parsed + said.ledger.failed
+    others = [offset for offset in before if not low <= int(str(offset)) < high]
+    assert [offset for offset in others if after.get(offset) != before[offset]] == []
+    assert len(others) > len(before) / 2
