@@ -8,7 +8,6 @@ from pathlib import Path
 
 from shellcase.case import Case, CaseMeta
 from shellcase.model import HostFacts, Item
-from shellcase.parsing import parse
 
 PLACES = {
     "evtx": ("WindowsEventLogs", r"C:\Windows\System32\winevt\Logs\Security.evtx"),
@@ -49,6 +48,8 @@ def prepare(folder: Path, kind: str, file: Path) -> Case:
 
 def main() -> None:
     """Parse, write the timeline and the ledger, say how much there was."""
+    from shellcase.parsing import parse  # not in the workers, which import this file anew
+
     case = Case.open(Path(sys.argv[1]))
     entries = parse(case, "SRC-01", HostFacts(), jobs=int(sys.argv[2]), progress=lambda _done, _total: None)
     case.write_json("evidence/ledger.json", {"artifacts": entries})

@@ -63,3 +63,14 @@ MODULES: tuple[str, ...] = (
 def load() -> tuple[Parser, ...]:
     """Every parser, in the order of the list."""
     return tuple(import_module(name).PARSER for name in MODULES)
+
+
+@cache
+def named(name: str) -> Parser:
+    """The parser of a name. Modules that look like it are tried first: a worker has no need of all of them."""
+    last = name.rpartition(".")[2]
+    for module in sorted(MODULES, key=lambda m: last not in m):
+        parser: Parser = import_module(module).PARSER
+        if parser.name == name:
+            return parser
+    raise KeyError(name)

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import duckdb
 import pyarrow as pa
 from msgspec import Struct
 
@@ -24,6 +23,8 @@ from shellcase.records import Item, SnapshotInfo
 from shellcase.schema import PIVOTS
 
 if TYPE_CHECKING:
+    import duckdb
+
     from shellcase.timeline import Timeline
 
 SHADOW = "snapshot:"

@@ -271,13 +271,16 @@ def ledger_alarms(case: Case) -> list[str]:
     return said + alarms(read_ledger(case), unread(case, {"evtx", "hive"}))
 
 
+def _sha256(path: Path) -> str:
+    with path.open("rb") as fh:
+        return hashlib.file_digest(fh, "sha256").hexdigest()
+
+
 def _write_digest(case: Case) -> None:
     """The analysis digest: one value over every deterministic output, for another laboratory to compare."""
     names = ["collected.jsonl", "not_collected.jsonl", "ledger.json", "coverage.json"]
     paths = [case.evidence / n for n in names] + sorted(case.timeline_folder().rglob("*.parquet"))
     paths.append(case.work / "findings.json")
-    rows = {
-        p.relative_to(case.data).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths if p.exists()
-    }
+    rows = {p.relative_to(case.data).as_posix(): _sha256(p) for p in paths if p.exists()}
     total = hashlib.sha256("".join(f"{v}  {k}\n" for k, v in sorted(rows.items())).encode()).hexdigest()
     case.write_json("evidence/digest.json", {"analysis_digest": total, "files": rows})

@@ -1,7 +1,7 @@
 """The timeline: events of all parsers as sorted Parquet files, asked with DuckDB.
 
-Workers write shards with `rows_to_batch` and `complete_batch`; `write_sorted` merges the shards of one source. The
-files are a pure function of the rows: neither the number nor the order of the shards shows in the bytes.
+Workers write shards with `rows`; `write_sorted` merges the shards of one source. The files are a pure function of the
+rows: neither the number nor the order of the shards shows in the bytes.
 """
 
 from __future__ import annotations
@@ -13,35 +13,26 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from msgspec import Struct
 
-from shellcase.clean import storable
-from shellcase.copies import PLACES, Linking, of_shadow
-from shellcase.model import Event, EventBatch
+from shellcase.copies import PLACES, Linking
 from shellcase.refusal import refused
-from shellcase.schema import BATCH, ORDER, PIVOTS, TIMELINE
+from shellcase.rows import Ids, complete_batch, rows_to_batch
+from shellcase.schema import ORDER, TIMELINE
+
+__all__ = ["ROW_GROUP", "SORTING", "Ids", "Timeline", "complete_batch", "rows_to_batch", "write_sorted"]
 
 ROW_GROUP = 65_536
+GROUP_BYTES = 64 << 20
 GROUPS_PER_FILE = 64
+_BLOCK = 4096
+_LONG = ("data", "url", "subject", "command")
 THREADS, SORTING, MEMORY = 2, ".sort", "768MB"
-_SAFE_INT = 2**53
+_ALONE: dict[str, str | bool | int | float | list[str]] = {"threads": "1", "memory_limit": "512MB"}
+"""For sorting: two threads do not do with so little where rows are long, and workers may be at it meanwhile."""
 _SORT = ", ".join(f'"{c}" ASC NULLS LAST' for c in ORDER)
-_encode = msgspec.json.Encoder().encode
-
-
-class Ids(Struct, frozen=True, kw_only=True):
-    """What identifies an artefact: fills the identity columns of all its events."""
-
-    parser: str
-    source_id: str
-    host: str
-    artifact_id: str
-    path: str
-    state: str = "live"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,96 +119,6 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def rows_to_batch(events: Sequence[Event], ids: Ids) -> pa.RecordBatch:
-    """Events of one artefact as rows of the timeline."""
-    rows = [_row(e) for e in events]
-    columns = [pa.array([r[f.name] for r in rows], f.type) for f in BATCH]
-    return complete_batch(EventBatch(pa.RecordBatch.from_arrays(columns, schema=BATCH)), ids)
-
-
-def complete_batch(given: EventBatch, ids: Ids) -> pa.RecordBatch:
-    """A parser's batch with every column of the timeline. A column the timeline does not know is a parser's bug."""
-    batch = given.batch
-    unknown = sorted(set(batch.schema.names) - set(BATCH.names))
-    if unknown:
-        raise ValueError(f"{ids.parser} yields unknown columns {unknown}")
-    size = batch.num_rows
-    fixed = {"parser": ids.parser, "source_id": ids.source_id, "host": ids.host}
-    fixed |= {"artifact_id": ids.artifact_id, "path": storable(ids.path)}
-    columns = {name: pa.repeat(pa.scalar(value, pa.string()), size) for name, value in fixed.items()}
-    columns |= {name: batch.column(name).cast(BATCH.field(name).type) for name in batch.schema.names}
-    columns["event_id"] = _event_ids(columns, ids.artifact_id, size)
-    columns["state"] = _states(columns.get("state"), ids.state, size)
-    arrays = [columns[f.name] if f.name in columns else pa.nulls(size, f.type) for f in TIMELINE]
-    return pa.RecordBatch.from_arrays(arrays, schema=TIMELINE)
-
-
-def _event_ids(columns: dict[str, pa.Array], artifact_id: str, size: int) -> pa.Array:
-    ordinal = columns.pop("ordinal", None)
-    if ordinal is None:
-        ordinal = pa.repeat(pa.scalar(0, pa.int32()), size)
-    parts = [pc.fill_null(a, pa.scalar(0)).cast(pa.string()) for a in (columns["offset"], ordinal)]
-    return pc.call_function("binary_join_element_wise", [pa.scalar(artifact_id), *parts, pa.scalar("-")])
-
-
-def _states(states: pa.Array | None, default: str, size: int) -> pa.Array:
-    """An artefact that is not live has no live events; what is not live inside a snapshot says both (`…+deleted`)."""
-    if states is None:
-        return pa.repeat(pa.scalar(default), size)
-    filled = pc.fill_null(states, pa.scalar("live"))
-    if default == "live":
-        return filled
-    is_live = pc.call_function("equal", [filled, pa.scalar("live")])
-    other = filled
-    if of_shadow(default):
-        other = pc.call_function("binary_join_element_wise", [pa.scalar(default), filled, pa.scalar("+")])
-    return pc.call_function("if_else", [is_live, pa.scalar(default), other])
-
-
-def _row(event: Event) -> dict[str, object]:
-    when, spans = event.when, event.origin.spans
-    row: dict[str, object] = {
-        "ts": None if when.ns is None else when.ns // 1000,
-        "ts_ns": None if when.ns is None else when.ns % 1000,
-        "ts_text": storable(when.text),
-        "ts_zone": when.zone,
-        "ts_resolution_ns": when.resolution_ns,
-        "ts_means": when.means,
-        "ts_low": None if when.low is None else when.low // 1000,
-        "ts_high": None if when.high is None else when.high // 1000,
-        "act": event.act,
-        "kind": event.kind,
-        "offset": spans[0].offset if spans else None,
-        "length": spans[0].length if spans else None,
-        "locator": storable(event.origin.locator),
-        "state": event.origin.state,
-        "ordinal": event.ordinal,
-        "subject": storable(event.subject),
-        "data": _encode({storable(k): _jsonable(v) for k, v in event.data.items()}).decode(),
-    }
-    for name, _type in PIVOTS:
-        value = getattr(event, name)
-        row[name] = storable(value) if isinstance(value, str) else value
-    return row
-
-
-def _jsonable(value: object) -> object:
-    """JSON readers round integers above 2**53, so these are written as text."""
-    match value:
-        case bool() | None | float():
-            return value
-        case int():
-            return value if -_SAFE_INT <= value <= _SAFE_INT else str(value)
-        case str():
-            return storable(value)
-        case dict():
-            return {storable(str(k)): _jsonable(v) for k, v in value.items()}
-        case list() | tuple():
-            return [_jsonable(v) for v in value]
-        case _:
-            raise TypeError(f"data may not hold {type(value).__name__}")
-
-
 def write_sorted(shards: Sequence[Path], out_dir: Path, source_id: str, linking: Linking | None = None) -> list[Path]:
     """Merge the shards of one source into `<parser>-<n>.parquet` files in the timeline's order; returns the files.
 
@@ -267,7 +168,7 @@ def _write_parser(parser: str, rows: Iterator[pa.RecordBatch], out_dir: Path) ->
 def _sorted_rows(
     parser: str, shards: list[Path], out_dir: Path, source_id: str, linking: Linking | None
 ) -> Iterator[pa.RecordBatch]:
-    with duckdb.connect(":memory:", config={"threads": str(THREADS), "memory_limit": MEMORY}) as con:
+    with duckdb.connect(":memory:", config=_ALONE) as con:
         con.execute("SET GLOBAL TimeZone = 'UTC'; SET autoinstall_known_extensions = false")  # GLOBAL: for cursors too
         con.execute(f"SET temp_directory = {_quoted((out_dir / SORTING).as_posix())}")
         listed = ", ".join(_quoted(p.as_posix()) for p in shards)
@@ -278,22 +179,40 @@ def _sorted_rows(
             raise ValueError(f"{count} rows of {parser} belong to another source than {source_id}")
         select = linking.link(con, sql, parser) if linking else f"SELECT * {sql}"
         query = f"FROM ({select}) ORDER BY {_SORT}, data, subject"
-        yield from con.sql(query, params=[parser]).to_arrow_reader(ROW_GROUP)
+        yield from con.sql(query, params=[parser]).to_arrow_reader(_BLOCK)
 
 
 def _row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Cut at the same rows, whatever the sizes of the batches: the bytes depend on it."""
-    held: list[pa.RecordBatch] = []
-    rows = 0
-    for batch in batches:
-        held.append(batch)
-        rows += batch.num_rows
-        while rows >= ROW_GROUP:
-            table = pa.Table.from_batches(held)
-            yield _canonical(table.slice(0, ROW_GROUP))
-            held, rows = table.slice(ROW_GROUP).to_batches(), rows - ROW_GROUP
+    """Cut at the same rows, whatever the sizes of the batches: the bytes depend on it. Long texts make groups short."""
+    held: list[pa.Table] = []
+    rows = size = 0
+    for block in _blocks(batches):
+        held.append(block)
+        rows += block.num_rows
+        size += sum(_text(block[name]) for name in _LONG)
+        if rows >= ROW_GROUP or size >= GROUP_BYTES:
+            group = _canonical(pa.concat_tables(held))
+            held, rows, size = [], 0, 0
+            yield group
     if rows:
-        yield _canonical(pa.Table.from_batches(held))
+        yield _canonical(pa.concat_tables(held))
+
+
+def _text(column: pa.ChunkedArray) -> int:
+    return pc.call_function("sum", [pc.call_function("binary_length", [column])]).as_py() or 0
+
+
+def _blocks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """The same rows in tables of `_BLOCK` rows, the last one shorter."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        table, at = pa.Table.from_batches([*held, batch]), 0
+        while table.num_rows - at >= _BLOCK:
+            yield table.slice(at, _BLOCK)
+            at += _BLOCK
+        held = table.slice(at).to_batches()
+    if held:
+        yield pa.Table.from_batches(held)
 
 
 def _canonical(table: pa.Table) -> pa.Table:

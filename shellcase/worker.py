@@ -15,7 +15,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from parsers import load
+from parsers import named
 from shellcase import placing, shards
 from shellcase.case import ObjectSource
 from shellcase.copies import of_shadow
@@ -34,8 +34,8 @@ from shellcase.model import (
     Span,
     merge_ledgers,
 )
+from shellcase.rows import Ids, complete_batch, rows_to_batch
 from shellcase.schema import TIMELINE
-from shellcase.timeline import Ids, complete_batch, rows_to_batch
 
 _ROWS = 4096
 _ROW_GROUP = 32768
@@ -118,7 +118,7 @@ def work(task: Task) -> Halt | Short | None:
 def _work(task: Task) -> None:
     if _Absent not in sys.meta_path:
         sys.meta_path.insert(0, _Absent)
-    parser = next(p for p in load() if p.name == task.parser)
+    parser = named(task.parser)
     evidence, part = Path(task.evidence), shards.part_of(task.shard)
     beside, parent = part.parent, multiprocessing.parent_process()
     entries: list[Entry] = []

@@ -21,8 +21,6 @@ from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
-import cart
-
 from shellcase.case.digests import Chunk, Hashes, Lanes, StoredObject, hash_only
 from shellcase.case.writing import CheckedFile
 from shellcase.errors import IntegrityError
@@ -219,6 +217,8 @@ def _file_sha256(path: Path) -> str:
 
 def _packed_sha256(path: Path) -> str:
     """Of the bytes as found; empty where the file is not just as we pack them, even if they could be unpacked."""
+    import cart  # brings a package for C; few processes pack or unpack
+
     plain, raw = io.BytesIO(), path.read_bytes()
     try:
         cart.unpack_stream(io.BytesIO(raw), plain)
@@ -229,6 +229,8 @@ def _packed_sha256(path: Path) -> str:
 
 
 def _packed(data: Chunk) -> bytes:
+    import cart
+
     packed = io.BytesIO()
     cart.pack_stream(io.BytesIO(data), packed)
     return packed.getvalue()

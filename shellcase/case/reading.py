@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import cart
-
 from shellcase.errors import IntegrityError
 from shellcase.model import Item
 
@@ -22,6 +20,8 @@ def open_object(evidence: Path, item: Item) -> BinaryIO:
         todo = "verify the case; an antivirus may have removed it" if item.stored_as == "cart" else "verify the case"
         raise IntegrityError(f"the object of {item.item} is missing", str(path), todo)
     if item.stored_as == "cart":
+        import cart  # brings a package for C, which few artefacts need
+
         plain = io.BytesIO()
         cart.unpack_stream(io.BytesIO(path.read_bytes()), plain)
         plain.seek(0)

@@ -57,6 +57,20 @@ def test_row_groups_are_cut_at_fixed_rows_whatever_the_batches(tmp_path: Path) -
     assert [pq.ParquetFile(a).metadata.row_group(n).num_rows for n in range(2)] == [ROW_GROUP, 5]
 
 
+def test_long_texts_make_short_row_groups_whatever_the_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shellcase.timeline.GROUP_BYTES", 1 << 20)
+    rows = [event(n * 1000, origin=Origin((Span(n, 1),), ""), subject="x" * 200) for n in range(12_293)]
+    files = []
+    for size in (len(rows), 5000, 777):
+        shard = tmp_path / f"{size}.parquet"
+        pieces = [rows_to_batch(rows[n : n + size], IDS) for n in range(0, len(rows), size)]
+        pq.write_table(pa.Table.from_batches(pieces), shard, row_group_size=size)
+        files += write_sorted([shard], tmp_path / str(size), "SRC-01")
+    assert len(set(digests(files))) == 1
+    metadata = pq.ParquetFile(files[0]).metadata
+    assert [metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)] == [8192, 4101]
+
+
 def test_files_are_sorted_by_time_then_nanoseconds_and_events_without_time_come_last(tmp_path: Path) -> None:
     times = [None, 2_000_000_000_900, 2_000_000_000_100, 1_000]
     rows = [event(ns, origin=Origin((Span(n, 1),), "")) for n, ns in enumerate(times)]
