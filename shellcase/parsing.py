@@ -73,7 +73,8 @@ def parse(
         done = list(stage.tasks)
         entries = shards.joined(e for t in done for e in _account(t.shard))
         if first_answer:
-            first_answer(Parsed(stage, source_id, entries, lambda partial: _write(partial, scope, done)))
+            write = _write if scope.links() else _write_loose
+            first_answer(Parsed(stage, source_id, entries, lambda partial: write(partial, scope, done)))
 
     early = Early(tasks, answer if first_answer else None)
     try:
@@ -163,6 +164,17 @@ def _write(case: Case, scope: Scope, whole: list[Task]) -> None:
         raise OSError(errno.ENOSPC, str(error), str(folder)) from error
     shards.make_durable(written)
     shutil.rmtree(folder / SORTING, ignore_errors=True)
+
+
+def _write_loose(case: Case, scope: Scope, whole: list[Task]) -> None:
+    """The timeline of a source as it lies in the shards: a first answer asks for order where it needs one.
+
+    To merge them would take as long as to parse them again, and that is done in the end anyway.
+    """
+    folder = folder_of(case, scope.own)
+    folder.mkdir(parents=True, exist_ok=True)
+    for parser in sorted({t.parser for t in whole}):
+        place([shards.parquet_of(t.shard) for t in whole if t.parser == parser], folder, parser, ())
 
 
 def _clear(folder: Path) -> None:
