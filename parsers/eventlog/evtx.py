@@ -76,7 +76,9 @@ def parse(job: Job) -> Iterator[ParserOutput]:
                 account.bytes_seen += read.chunk.length
                 yield from _check(read.chunk, account)
                 yield from _read(read, rows, account)
+                del read
             yield from _flush(window, rows, account)
+            del window  # before the next one is read: memory is short where many work
     yield account.close()
 
 

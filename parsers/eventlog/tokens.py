@@ -20,7 +20,7 @@ Short = npt.NDArray[np.int32]
 Bytes = npt.NDArray[np.uint8]
 
 QUOTE, BACKSLASH, COLON = 0x22, 0x5C, 0x3A
-_MOST_QUOTES = 6_000_000
+_MOST_QUOTES = 4_000_000
 _LONGEST_RUN = 64  # of backslashes before a quote
 _FIXED_UPTO = '"TimeCreated"'
 _MIX = np.uint32(0x9E3779B1)

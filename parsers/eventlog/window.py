@@ -20,8 +20,8 @@ from parsers.rows import Cell
 from shellcase.model import EventBatch
 from shellcase.schema import BATCH
 
-CHUNKS = 256
-_MOST_TEXT = 64 << 20
+CHUNKS = 128
+_MOST_TEXT = 40 << 20
 """Of so many characters in a window nothing is read at once: 64 KiB of a chunk may be made to say megabytes."""
 
 _BY_NUMBER = re.compile(r"(?<!\\)(?:\\\\)*\\u")
@@ -45,8 +45,8 @@ class Window(NamedTuple):
 def windows(chunks: Iterator[Chunk]) -> Iterator[Window]:
     """All chunks, a window at a time."""
     while window := list(islice(chunks, CHUNKS)):
-        texts = [decode(chunk.raw, chunk.records) for chunk in window]
-        yield _window(window, texts)
+        yield _window(window, [decode(chunk.raw, chunk.records) for chunk in window])
+        del window
 
 
 def _window(chunks: Sequence[Chunk], texts: Sequence[Sequence[Decoded]]) -> Window:
