@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import BinaryIO
 
 import msgspec
@@ -26,6 +27,8 @@ _MEANS = {
     "first": "First Time", "last": "Last Time", "bucket": "Time of Interval",
 }  # fmt: skip
 _OWN = frozenset({"ts", "ts_ns", "subject", "data", "path", "ts_means", "ts_low", "ts_high"})
+_NAME = 200
+_EMPTY: tuple[object, ...] = ("", [])
 _RESERVED = frozenset({"message", "datetime", "timestamp", "timestamp_desc", "tag", "label", "comment"})
 
 
@@ -66,17 +69,22 @@ def _fields(data: object, taken: Mapping[str, object]) -> dict[str, object]:
         return {}
     found = dict[str, object]()
     for name, value in msgspec.json.decode(data, type=dict[str, object]).items():
-        inner = {f"{name}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {name: value}
-        for key, one in inner.items():
-            if one not in (None, "", []):
+        inner = ((f"{name}.{k}", v) for k, v in value.items()) if isinstance(value, dict) else ((name, value),)
+        for key, one in inner:
+            if one is not None and one not in _EMPTY:
                 found[_name(key, taken)] = _bounded(one if isinstance(one, str) else _text(one))
     return found
 
 
 def _name(key: str, taken: Mapping[str, object]) -> str:
     """The record's words never replace ours."""
-    clean = plain(key, 200)
+    clean = _plain_name(key) if len(key) <= _NAME else plain(key, _NAME)
     return f"data_{clean}" if clean in taken or clean in _RESERVED or clean.startswith("_") else clean
+
+
+@lru_cache(4096)
+def _plain_name(key: str) -> str:
+    return plain(key, _NAME)
 
 
 def _text(value: object) -> str:
@@ -85,6 +93,8 @@ def _text(value: object) -> str:
 
 def _bounded(text: str) -> str:
     """At most LONGEST bytes of valid UTF-8, cut with a mark."""
+    if text.isascii() and len(text) <= LONGEST:
+        return text
     whole = storable(text)
     raw = whole.encode()
     if len(raw) <= LONGEST:
