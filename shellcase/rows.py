@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 import msgspec
 import pyarrow as pa
@@ -16,6 +17,13 @@ from shellcase.schema import BATCH, PIVOTS, TIMELINE
 
 _SAFE_INT = 2**53
 _encode = msgspec.json.Encoder().encode
+_pivots = attrgetter(*(name for name, _type in PIVOTS))
+_NAMES = [
+    *("ts", "ts_ns", "ts_text", "ts_zone", "ts_resolution_ns", "ts_means", "ts_low", "ts_high"),
+    *("act", "kind", "offset", "length", "locator", "state", "ordinal", "subject", "data"),
+    *(name for name, _type in PIVOTS),
+]
+_TYPES = [BATCH.field(name).type for name in _NAMES]
 
 
 class Ids(Struct, frozen=True, kw_only=True):
@@ -31,9 +39,9 @@ class Ids(Struct, frozen=True, kw_only=True):
 
 def rows_to_batch(events: Sequence[Event], ids: Ids) -> pa.RecordBatch:
     """Events of one artefact as rows of the timeline."""
-    rows = [_row(e) for e in events]
-    columns = [pa.array([r[f.name] for r in rows], f.type) for f in BATCH]
-    return complete_batch(EventBatch(pa.RecordBatch.from_arrays(columns, schema=BATCH)), ids)
+    columns = zip(*map(_row, events), strict=True) if events else ((),) * len(_NAMES)
+    arrays = [pa.array(c, kind) for c, kind in zip(columns, _TYPES, strict=True)]
+    return complete_batch(EventBatch(pa.RecordBatch.from_arrays(arrays, names=_NAMES)), ids)
 
 
 def complete_batch(given: EventBatch, ids: Ids) -> pa.RecordBatch:
@@ -75,44 +83,47 @@ def _states(states: pa.Array | None, default: str, size: int) -> pa.Array:
     return pc.call_function("if_else", [is_live, pa.scalar(default), other])
 
 
-def _row(event: Event) -> dict[str, object]:
-    when, spans = event.when, event.origin.spans
-    row: dict[str, object] = {
-        "ts": None if when.ns is None else when.ns // 1000,
-        "ts_ns": None if when.ns is None else when.ns % 1000,
-        "ts_text": storable(when.text),
-        "ts_zone": when.zone,
-        "ts_resolution_ns": when.resolution_ns,
-        "ts_means": when.means,
-        "ts_low": None if when.low is None else when.low // 1000,
-        "ts_high": None if when.high is None else when.high // 1000,
-        "act": event.act,
-        "kind": event.kind,
-        "offset": spans[0].offset if spans else None,
-        "length": spans[0].length if spans else None,
-        "locator": storable(event.origin.locator),
-        "state": event.origin.state,
-        "ordinal": event.ordinal,
-        "subject": storable(event.subject),
-        "data": _encode({storable(k): _jsonable(v) for k, v in event.data.items()}).decode(),
-    }
-    for name, _type in PIVOTS:
-        value = getattr(event, name)
-        row[name] = storable(value) if isinstance(value, str) else value
-    return row
+def _row(event: Event) -> tuple[object, ...]:
+    """The values of an event in the order of `_NAMES`."""
+    when, origin = event.when, event.origin
+    spans, ns, low, high = origin.spans, when.ns, when.low, when.high
+    return (
+        None if ns is None else ns // 1000,
+        None if ns is None else ns % 1000,
+        _clean(when.text),
+        when.zone,
+        when.resolution_ns,
+        when.means,
+        None if low is None else low // 1000,
+        None if high is None else high // 1000,
+        event.act,
+        event.kind,
+        spans[0].offset if spans else None,
+        spans[0].length if spans else None,
+        _clean(origin.locator),
+        origin.state,
+        event.ordinal,
+        _clean(event.subject),
+        _encode({_clean(k): _jsonable(v) for k, v in event.data.items()}).decode(),
+        *[v if v is None else _clean(v) if isinstance(v, str) else v for v in _pivots(event)],
+    )
+
+
+def _clean(text: str) -> str:
+    return text if text.isascii() else storable(text)
 
 
 def _jsonable(value: object) -> object:
     """JSON readers round integers above 2**53, so these are written as text."""
     match value:
+        case str():
+            return _clean(value)
         case bool() | None | float():
             return value
         case int():
             return value if -_SAFE_INT <= value <= _SAFE_INT else str(value)
-        case str():
-            return storable(value)
         case dict():
-            return {storable(str(k)): _jsonable(v) for k, v in value.items()}
+            return {_clean(str(k)): _jsonable(v) for k, v in value.items()}
         case list() | tuple():
             return [_jsonable(v) for v in value]
         case _:
