@@ -99,5 +99,5 @@ def _instants(found: Tokens, groups: Sequence[Group], heads: Heads) -> Instants:
 def _same(found: Tokens, groups: Sequence[Group], elements: Elements) -> Mask:
     """Which texts come out again when their values are put between the constants."""
     count = len(found.texts)
-    again = elements.woven(groups, [group.plan.text for group in groups], np.arange(count), count)
+    again = elements.woven(groups, [group.plan.text for group in groups], [group.rows for group in groups], count)
     return np.asarray(pc.call_function("equal", [again, found.texts]).to_numpy(zero_copy_only=False), bool)

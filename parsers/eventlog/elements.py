@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from parsers.eventlog.plan import Pieces, Plan
+from parsers.eventlog.plan import VALUE, Pieces, Plan
 from parsers.eventlog.tokens import BACKSLASH, Bytes, Places, Short
 
 Mask = npt.NDArray[np.bool_]
@@ -44,26 +44,32 @@ class Elements:
     constants: Sequence[int]
     extras: tuple[int, int]
 
-    def woven(self, groups: Sequence[Group], patterns: Sequence[Pieces], place: Places, count: int) -> pa.Array:
-        """For each text of the groups what its group's pattern says, in the row that `place` gives it."""
+    def woven(
+        self, groups: Sequence[Group], patterns: Sequence[Pieces], targets: Sequence[Places], count: int
+    ) -> pa.Array:
+        """For each text of the groups what its group's pattern says, in the rows that `targets` names."""
         widths = np.zeros(count + 1, np.int64)
-        for group, pattern in zip(groups, patterns, strict=True):
-            widths[place[group.rows] + 1] = len(pattern.places)
+        for pattern, rows in zip(patterns, targets, strict=True):
+            widths[rows + 1] = len(pattern.places)
         begins = np.cumsum(widths)
         chosen = np.empty(begins[-1], np.int32)
-        for n, (group, pattern) in enumerate(zip(groups, patterns, strict=True)):
-            target = begins[place[group.rows]][:, None] + np.arange(len(pattern.places))
+        for n, (group, pattern, rows) in enumerate(zip(groups, patterns, targets, strict=True)):
+            target = begins[rows][:, None] + np.arange(len(pattern.places))
             chosen[target] = self._which(n, group, pattern)
         _valid, edges, data = self.array.take(pa.array(chosen)).buffers()
         ends = np.frombuffer(edges, np.int32, len(chosen) + 1)[begins]
         return pa.StringArray.from_buffers(count, pa.py_buffer(ends), data)
 
-    def chosen(self, groups: Sequence[Group], patterns: Sequence[Pieces], place: Places, count: int) -> pa.Array:
-        """The same for patterns of one piece, as it stood in the text without escapes; null for those of none."""
+    def chosen(
+        self, groups: Sequence[Group], patterns: Sequence[Pieces], targets: Sequence[Places], count: int
+    ) -> pa.Array:
+        """The same for patterns of one value or constant, without its escapes; null for those of none."""
         which = np.full(count, -1, np.int32)
-        for n, (group, pattern) in enumerate(zip(groups, patterns, strict=True)):
-            if len(pattern.places):
-                which[place[group.rows]] = self._which(n, group, pattern)[:, 0]
+        for n, (group, pattern, rows) in enumerate(zip(groups, patterns, targets, strict=True)):
+            if pattern.alone:
+                kind, number = pattern.alone
+                first = self.base[group.rows] if kind == VALUE else self.constants[n]
+                which[rows] = first + number
         return plain(self.array.take(pa.array(which, mask=which < 0)))
 
     def _which(self, number: int, group: Group, pattern: Pieces) -> npt.NDArray[np.int32]:

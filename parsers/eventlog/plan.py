@@ -29,10 +29,14 @@ VALUE, CONSTANT, NUMBER, WRITTEN = range(4)
 
 
 class Pieces(NamedTuple):
-    """What a text is woven of: for each piece its place among its kind, and its kind."""
+    """What a text is woven of: for each piece its place among its kind, and its kind.
+
+    `alone` is kind and place of the one piece there is, None for more and for none.
+    """
 
     places: npt.NDArray[np.int32]
     kinds: npt.NDArray[np.int32]
+    alone: tuple[int, int] | None = None
 
 
 _MOST_SLOTS = 900
@@ -179,7 +183,7 @@ class _Weaver:
                 kinds[n] = part.kind
             else:
                 places[n], kinds[n] = 2 * part, VALUE
-        return Pieces(places, kinds)
+        return Pieces(places, kinds, (int(kinds[0]), int(places[0])) if len(parts) == 1 else None)
 
 
 def _escaped(text: str) -> bytes:

@@ -25,7 +25,8 @@ class Table:
 
     def __init__(self, groups: Sequence[Group], elements: Elements, taken: Mask) -> None:
         self._groups, self._elements, self._taken = groups, elements, taken
-        self._place = np.cumsum(taken) - 1
+        place = np.cumsum(taken) - 1
+        self._targets = [place[group.rows] for group in groups]
         self._count = int(taken.sum())
 
     def arrays(self, heads: Heads, when: Instants) -> dict[str, pa.Array]:
@@ -52,20 +53,20 @@ class Table:
 
     def _woven(self, pattern: Callable[[Plan], Pieces]) -> pa.Array:
         patterns = [pattern(group.plan) for group in self._groups]
-        return self._elements.woven(self._groups, patterns, self._place, self._count)
+        return self._elements.woven(self._groups, patterns, self._targets, self._count)
 
     def _chosen(self, pattern: Callable[[Plan], Pieces]) -> pa.Array:
         patterns = [pattern(group.plan) for group in self._groups]
-        if not any(len(pieces.places) for pieces in patterns):
+        if not any(pieces.alone for pieces in patterns):
             return pa.nulls(self._count, pa.string())
-        return self._elements.chosen(self._groups, patterns, self._place, self._count)
+        return self._elements.chosen(self._groups, patterns, self._targets, self._count)
 
     def _subject(self) -> pa.Array:
         """The filled templates, in one line each, shortened."""
         texts = plain(self._woven(lambda plan: plan.subject))
         filled = np.zeros(self._count, bool)
-        for group in self._groups:
-            filled[self._place[group.rows]] = group.plan.is_filled
+        for group, rows in zip(self._groups, self._targets, strict=True):
+            filled[rows] = group.plan.is_filled
         long = pc.call_function("greater", [pc.call_function("utf8_length", [texts]), pa.scalar(LONGEST)])
         options = pc.MatchSubstringOptions(_TO_BE_LINED)
         odd = pc.call_function("match_substring_regex", [texts], options)
