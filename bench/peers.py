@@ -1,9 +1,9 @@
 """The others, on the same inputs, each in a process of its own: PyEvtxParser, dissect, plaso.
 
 plaso and dissect get environments of their own below build; one that cannot be installed is left out and that is said.
-Slow ones read a slice that takes them about a minute; what is compared is records per second. plaso takes a text log
-as a whole or not at all, and not with bytes that are no UTF-8 in its first MiB: in the slices of text logs those bytes
-are question marks, for all peers alike.
+Slow ones read a slice that takes them half a minute, or a minute on a busy machine; what is compared is records per
+second. plaso takes a text log as a whole or not at all, and not with bytes that are no UTF-8 in its first MiB: in the
+slices of text logs those bytes are question marks, for all peers alike.
 """
 
 from __future__ import annotations

@@ -46,14 +46,14 @@ class Input:
 
 
 INPUTS = (
-    Input("evtx", "records", inputs.evtx, 256 * _MIB, 0, {"plaso": 4_000, "dissect": 20_000}, {"plaso": 100}),
+    Input("evtx", "records", inputs.evtx, 256 * _MIB, 0, {"plaso": 2_500, "dissect": 8_000}, {"plaso": 100}),
     Input(
         *("iis", "lines", inputs.iis, 2_000_000, 600_000),
-        {"plaso": 60_000, "dissect": 40_000},
+        {"plaso": 30_000, "dissect": 40_000},
         {"plaso": 300, "dissect": 50},
     ),
     Input("httpproxy", "rows", inputs.httpproxy, 500_000, 200_000),
-    Input("mft", "entries", inputs.mft, 1_000_000, 100_000, {"plaso": 30_000, "dissect": 50_000}),
+    Input("mft", "entries", inputs.mft, 1_000_000, 100_000, {"plaso": 20_000, "dissect": 20_000}),
 )
 
 
