@@ -1,18 +1,16 @@
-"""Separated lines as Arrow columns without a Python loop: for the plain rows that make up nearly all of a log.
+"""The lines of a text log cut into fields by columns, without a Python loop: nearly all lines of a log are plain.
 
-Plain means printable ASCII, no quote character where quoting exists, and exactly the expected number of fields.
-Everything else is left to the slow path of the parser.
+Plain means valid UTF-8 without control characters, no quote character where quoting exists, and exactly the expected
+number of fields. Everything else is left to the slow path of the parser; `weave` puts both together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import Any, TypeAlias
+from typing import Any
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -23,126 +21,135 @@ pc: Any = import_module("pyarrow.compute")
 """Arrow's functions. They are made when that module is loaded, so that type checkers do not know them."""
 
 Bytes = npt.NDArray[np.uint8]
+Places = npt.NDArray[np.int32]
 
-Part: TypeAlias = pa.StringArray | str
-"""A column of texts, or one text for all rows."""
+PIECE = 1 << 20
+"""Bytes cut at once: what is made of them still lies near the processor."""
 
-_PLAIN = np.zeros(256, np.bool_)
-_PLAIN[0x20:0x7F] = True
+FEW = 64
+"""Fewer lines than this are read one by one: setting up the columns costs more than it saves."""
+
+_MOST_MADE = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
-    """The plain rows of a block: `index` are their line numbers, `flat` all fields row after row."""
+class Sheet:
+    """Neighbouring lines of a block that can be cut by columns.
 
-    index: Ints
+    `raw` is theirs, parted by separators and line ends into pieces; `bounds` are the edges of the pieces, separators
+    and line ends being pieces too. `index` are the rows' line numbers in the block, `first` the number of the piece
+    that is a row's first field (the next field is two further); `wide` tells which rows are not all ASCII.
+    """
+
+    raw: bytes
     width: int
-    flat: pa.StringArray
+    index: Ints
+    first: Places
+    bounds: Places
+    wide: Bools
 
     def __len__(self) -> int:
         return len(self.index)
 
-    def text(self, field: int) -> pa.StringArray:
-        """One field of all rows."""
-        return self.flat.take(pa.array(np.arange(field, len(self.flat), self.width)))
-
-    def json(self, field: int) -> pa.StringArray:
-        """One field of all rows, escaped for a JSON string."""
-        return escape(self.text(field))
-
-    def keep(self, good: Bools) -> Columns:
+    def keep(self, good: Bools) -> Sheet:
         """Only these rows."""
         if good.all():
             return self
-        rows = np.flatnonzero(good)
-        cells = pa.array((rows[:, None] * self.width + np.arange(self.width)).ravel())
-        return Columns(self.index[rows], self.width, self.flat.take(cells))
+        return replace(self, index=self.index[good], first=self.first[good], wide=self.wide[good])
+
+    def starts(self, field: int) -> Places:
+        """Where a field begins in `raw`, for each row."""
+        return self.bounds[self.first + 2 * field]
+
+    def ends(self, field: int) -> Places:
+        """Where it ends."""
+        return self.bounds[self.first + (2 * field + 1)]
+
+    def is_dash(self, field: int) -> Bools:
+        """Which rows have nothing but `-` there."""
+        starts, data = self.starts(field), np.frombuffer(self.raw, np.uint8)
+        dash: Bools = (data[starts] == ord("-")) & (self.ends(field) == starts + 1)
+        return dash
+
+    def text(self, field: int) -> pa.StringArray:
+        """One field of all rows."""
+        pieces = pa.StringArray.from_buffers(len(self.bounds) - 1, pa.py_buffer(self.bounds), pa.py_buffer(self.raw))
+        return pieces.take(pa.array(self.first + 2 * field))
+
+    def line(self, row: int) -> str:
+        """The whole row as text."""
+        return self.raw[int(self.starts(0)[row]) : int(self.ends(self.width - 1)[row])].decode()
+
+    def fixed(self, field: int, size: int) -> Bytes:
+        """The first `size` bytes of a field as rows of a table; what lies behind a shorter field is there as well."""
+        return windows(self.raw, self.starts(field), size)
 
 
-def plain_rows(block: Block, wanted: Bools, separator: bytes, width: int, quote: bytes = b"") -> Columns:
-    """Split the wanted lines of a block that are plain and have `width` fields (at least two)."""
-    data = np.frombuffer(block.raw, np.uint8)
-    plain = _PLAIN.copy()
-    plain[list(quote)] = False
-    cuts = np.flatnonzero(data == separator[0])
-    strange = np.flatnonzero(~plain[data])
-    low, high = np.searchsorted(cuts, block.starts), np.searchsorted(cuts, block.ends)
-    good = wanted & (high - low == width - 1)
-    good &= np.searchsorted(strange, block.starts) == np.searchsorted(strange, block.ends)
-    index = np.flatnonzero(good)
-    starts, ends = block.starts[index], block.ends[index]
-    inner = cuts[low[index][:, None] + np.arange(width - 1)] if len(index) else np.zeros((0, width - 1), np.int64)
-    lengths = np.column_stack((inner, ends)) - np.column_stack((starts, inner + 1))
-    kept = data[_between(data, starts, ends) & (data != separator[0])]
-    flat = _strings(kept, lengths.ravel())
-    return Columns(index, width, flat)
+def windows(raw: bytes, starts: npt.NDArray[Any], size: int) -> Bytes:
+    """So many bytes from each place on, as rows of a table; beyond the end of `raw` there are zeros."""
+    if len(starts) and int(starts.max()) + size > len(raw):
+        raw += bytes(size)
+    if len(raw) < size:
+        return np.zeros((len(starts), size), np.uint8)
+    sliding = np.ndarray((len(raw) - size + 1,), f"V{size}", raw, strides=(1,))
+    rows: Bytes = sliding[starts].view(np.uint8).reshape(len(starts), size)
+    return rows
 
 
-def _between(data: Bytes, starts: Ints, ends: Ints) -> Bools:
-    """Which bytes lie inside the given lines (ascending, not touching)."""
-    edges = np.column_stack((starts, ends)).ravel()
-    runs = np.diff(np.concatenate((np.zeros(1, np.int64), edges, np.array([len(data)]))))
-    return np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+def portions(block: Block, low: int, high: int, made: int) -> Iterator[tuple[int, int]]:
+    """Lines from `low` to `high` in portions of about `PIECE` bytes; `made` is how much is added to each line."""
+    while low < high:
+        room = low + max(1, _MOST_MADE // max(1, made))
+        end = min(int(np.searchsorted(block.starts[:high], block.starts[low] + PIECE)), room, high)
+        yield low, max(end, low + 1)
+        low = max(end, low + 1)
 
 
-def _strings(data: Bytes, lengths: Ints) -> pa.StringArray:
-    offsets = np.zeros(len(lengths) + 1, np.int32)
-    np.cumsum(lengths, out=offsets[1:])
-    return pa.StringArray.from_buffers(len(lengths), pa.py_buffer(offsets), pa.py_buffer(data))
+def cut(block: Block, low: int, high: int, wanted: Bools, separator: bytes, width: int, quote: bytes = b"") -> Sheet:
+    """Of the lines from `low` to `high` those that are wanted, plain and have `width` fields (at least two)."""
+    start = int(block.starts[low])
+    end = block.raw.find(b"\n", int(block.ends[high - 1])) + 1
+    raw = block.raw[start:end] if end else block.raw[start:] + b"\n"
+    data = np.frombuffer(raw, np.uint8)
+    marks = np.flatnonzero((data == separator[0]) | (data == 10) | (data == 13))
+    kinds = data[marks]
+    feeds = np.flatnonzero(kinds == 10)
+    first, ends = np.concatenate((np.zeros(1, np.int64), feeds[:-1] + 1)), marks[feeds]
+    returned = (kinds[feeds - 1] == 13) & (marks[feeds - 1] == ends - 1)  # feeds[0] - 1 may be the last feed: no return
+    good = wanted[low:high] & (feeds - first - returned == width - 1)
+    good[1:] &= block.starts[low + 1 : high] - start == ends[:-1] + 1
+    good &= block.ends[low:high] - start == ends - returned
+    if np.count_nonzero(kinds == 13) != np.count_nonzero(returned):
+        stray = np.setdiff1d(np.flatnonzero(kinds == 13), feeds[returned] - 1)
+        good[np.searchsorted(feeds, stray)] = False
+    wide = _judge(raw, data, ends, good)
+    if quote:
+        good[np.searchsorted(ends, np.flatnonzero(data == quote[0]))] = False
+    bounds = np.zeros(2 * len(marks) + 1, np.int32)
+    bounds[1::2], bounds[2::2] = marks, marks + 1
+    return Sheet(raw, width, np.flatnonzero(good) + low, (2 * first[good]).astype(np.int32), bounds, wide[good])
 
 
-def escape(texts: pa.StringArray) -> pa.StringArray:
-    """Printable ASCII as the inside of a JSON string."""
-    used = np.frombuffer(texts.buffers()[2] or b"", np.uint8)
-    for mark in '\\"':
-        if (used == ord(mark)).any():
-            texts = pc.replace_substring(texts, mark, f"\\{mark}")
-    return texts
+def _judge(raw: bytes, data: Bytes, ends: Ints, good: Bools) -> Bools:
+    """Which lines hold bytes beyond ASCII; takes those with control characters or with broken UTF-8 off `good`."""
+    wide = np.zeros(len(ends), np.bool_)
+    strange = np.flatnonzero((data - np.uint8(0x20)) > 0x5E)
+    values = data[strange]
+    good[np.searchsorted(ends, strange[(values < 0x80) & (values != 10) & (values != 13)])] = False
+    high = strange[values >= 0x80]
+    if len(high):
+        wide[np.searchsorted(ends, high)] = True
+        for line in () if _valid(raw) else np.flatnonzero(wide & good).tolist():
+            good[line] = _valid(raw[int(ends[line - 1]) + 1 if line else 0 : int(ends[line])])
+    return wide
 
 
-def json_objects(pairs: Sequence[tuple[str, pa.StringArray | str]], tail: pa.StringArray | str = "") -> pa.StringArray:
-    """JSON objects from (key, escaped values); `tail` is put before the closing brace, with its own comma."""
-    parts: list[Part] = []
-    for number, (key, values) in enumerate(pairs):
-        lead = '","' if number else '{"'
-        parts += [f'{lead}{msgspec.json.encode(key).decode()[1:-1]}":"', values]
-    return join(*parts, '"' if pairs else "{", tail, "}")
-
-
-@lru_cache(maxsize=4096)
-def _scalar(text: str) -> pa.StringScalar:
-    # Making a scalar, pyarrow looks for pandas each time: milliseconds for each small file where it is missing.
-    return pa.scalar(text)
-
-
-def _values(parts: Sequence[Part]) -> list[pa.StringArray | pa.StringScalar]:
-    return [_scalar(p) if isinstance(p, str) else p for p in parts]
-
-
-def join(*parts: Part, separator: str = "", skip_null: bool = False) -> pa.StringArray:
-    """Texts side by side; null where one is null, unless nulls are skipped."""
-    how = pc.JoinOptions(null_handling="skip" if skip_null else "emit_null")
-    return pc.call_function("binary_join_element_wise", _values([*parts, separator]), how)
-
-
-def same(texts: pa.StringArray, value: str) -> pa.BooleanArray:
-    """Which texts are this one."""
-    return pc.call_function("equal", _values([texts, value]))
-
-
-def choose(condition: pa.BooleanArray, yes: Part, no: Part) -> pa.StringArray:
-    """One text or the other."""
-    return pc.call_function("if_else", [condition, *_values([yes, no])])
-
-
-def or_else(texts: pa.StringArray, value: str) -> pa.StringArray:
-    """The texts, with a value in place of null."""
-    return pc.call_function("coalesce", _values([texts, value]))
-
-
-def or_null(texts: pa.StringArray, empty: str) -> pa.StringArray:
-    """The texts, with null for the one that means nothing."""
-    return pc.call_function("if_else", [same(texts, empty), pa.scalar(None, pa.string()), texts])
+def _valid(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def by_value(texts: pa.StringArray, read: Callable[[str], int | None]) -> tuple[Ints, Bools]:
@@ -153,3 +160,15 @@ def by_value(texts: pa.StringArray, read: Callable[[str], int | None]) -> tuple[
     known = np.array([v is not None for v in values] or [False], np.bool_)
     codes = coded.indices.to_numpy(zero_copy_only=False)
     return numbers[codes], known[codes]
+
+
+def all_of(texts: pa.StringArray, allowed: Bools, fits: Callable[[str], bool]) -> Bools:
+    """Which texts fit: those of allowed bytes alone do, of the others each different one is asked for."""
+    offsets = np.frombuffer(texts.buffers()[1], np.int32)[: len(texts) + 1]
+    used = np.frombuffer(texts.buffers()[2] or b"", np.uint8)[: offsets[-1]]
+    good: Bools = offsets[1:] > offsets[:-1]
+    good[np.searchsorted(offsets, np.flatnonzero(~allowed[used]), "right") - 1] = False
+    odd = np.flatnonzero(~good)
+    if len(odd):
+        good[odd] = by_value(texts.take(pa.array(odd)), lambda text: 0 if fits(text) else None)[1]
+    return good

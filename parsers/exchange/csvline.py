@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
@@ -107,20 +108,35 @@ def held(stream: BinaryIO, at: int, accept: Callable[[list[str]], bool]) -> bool
     return found is not None and accept(found)
 
 
-def joined_rows(
-    block: Block, wanted: Bools, accept: Callable[[list[str]], bool]
-) -> Iterator[tuple[int, int, list[str]]]:
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Lines of a block from `low` to `high` under one header. Of the whole block: which lines are records not yet
+    read, which begin with `#` (they may lie inside a quoted cell), which have odd quotes.
+    """
+
+    low: int
+    high: int
+    records: Bools
+    hashes: Bools
+    odd: list[int]
+
+    def left(self, low: int, high: int, joined: Iterable[int]) -> list[int]:
+        """Where rows begin that are yet to be read."""
+        lines = (np.flatnonzero(self.records[low:high]) + low).tolist()
+        return sorted([*lines, *(n for n in joined if low <= n < high)])
+
+
+def joined_rows(block: Block, run: Run, accept: Callable[[list[str]], bool]) -> Iterator[tuple[int, int, list[str]]]:
     """Rows over several lines: first and last line, cells. Only where closing the quote gives an acceptable row.
 
     A lone quote (a row cut off in a crash) must not swallow the rows after it, nor may a line break inside a cell
     forge a row: the number of columns decides.
     """
-    odd = odd_quotes(block).tolist()
-    ends = wanted | block.headers()
-    at = 0
-    while at + 1 < len(odd):
-        first, last = odd[at], odd[at + 1]
-        found = join(block, first, last) if wanted[first] and ends[last] else None
+    at = bisect_left(run.odd, run.low)
+    while at + 1 < len(run.odd) and run.odd[at] < run.high:
+        first, last = run.odd[at], run.odd[at + 1]
+        may = run.records[first] and (run.hashes[last] or (last < run.high and run.records[last]))
+        found = join(block, first, last) if may else None
         if found is not None and accept(found):
             yield first, last, found
             at += 1
@@ -130,9 +146,8 @@ def joined_rows(
 class Quoted:
     """Says of lines that look like headers whether they lie inside a quoted cell, where they are none."""
 
-    def __init__(self, block: Block, accept: Callable[[list[str]], bool]) -> None:
-        self._block, self._accept = block, accept
-        self._odd = odd_quotes(block).tolist()
+    def __init__(self, block: Block, odd: list[int], accept: Callable[[list[str]], bool]) -> None:
+        self._block, self._accept, self._odd = block, accept, odd
         self._known: dict[int, bool] = {}
 
     def holds(self, line: int) -> bool:

@@ -13,24 +13,13 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from parsers.account import Account
-from parsers.columns import (
-    Columns,
-    by_value,
-    choose,
-    escape,
-    join,
-    json_objects,
-    or_else,
-    or_null,
-    pc,
-    plain_rows,
-    same,
-)
-from parsers.exchange.text import RAW_FIELDS, Data, Filled, TextLog
+from parsers.clocks import instants
+from parsers.columns import Bytes, Sheet, by_value, cut, pc, windows
+from parsers.exchange.text import RAW_FIELDS, Cut, Data, Filled, Plain, TextLog
 from parsers.leaning import text_headers
-from parsers.lines import UTF8_MARK, Block, Bools, Ints
-from parsers.times import iso_ns
+from parsers.lines import UTF8_MARK, Block, Bools
+from parsers.picking import first_of_rows, places_of, within
+from parsers.weave import Odd, Part, Pick, Text, Weaver, When, json_parts, same, shortened, when, where
 from shellcase.model import EventBatch, Kind, Parser
 
 KIND = "exchange.httpproxy.request"
@@ -40,9 +29,15 @@ _FIELDS: Mapping[str, str] = {
     **RAW_FIELDS,
 }
 _BEGIN = re.compile(r"BeginRequest=(?P<t>\d{4}-\d\d-\d\dT[0-9:.]{8,18}Z)", re.ASCII)
+_REQUEST, _BEGIN_BYTES = b"BeginRequest=", re.compile(_BEGIN.pattern.removeprefix("BeginRequest=").encode())
+_STAMP = "0000-00-00T00:00:00.000Z"
+_USUAL_STAMP = len(_STAMP)
 _STATUS = re.compile(r"\d{1,5}", re.ASCII)
 _FORGED = "ServerInfo~"
 _PIVOTS = ("user", "src_ip", "url", "http_method", "http_status", "user_agent")
+_NAMED = {
+    "user": "AuthenticatedUser", "src_ip": "ClientIpAddress", "http_method": "Method", "user_agent": "UserAgent",
+}  # fmt: skip
 _SUBJECT = 300
 _USUAL = (
     "DateTime", "RequestId", "MajorVersion", "MinorVersion", "BuildVersion", "RevisionVersion", "ClientRequestId",
@@ -76,89 +71,101 @@ def _fill(data: Data) -> Filled:
     )
 
 
-def _plain(
-    block: Block, wanted: Bools, fields: tuple[str, ...], number: int, account: Account
-) -> tuple[EventBatch | None, Bools]:
-    """The rows without quotes and control characters, column-wise."""
-    done = np.zeros(len(block), np.bool_)
-    if "DateTime" not in fields:
-        return None, done
-    columns = plain_rows(block, wanted, b",", len(fields), b'"')
-    ns, resolution, good = _instants(columns.text(fields.index("DateTime")))
-    columns, ns, resolution = columns.keep(good), ns[good], resolution[good]
-    if not len(columns):
-        return None, done
-    done[columns.index] = True
-    account.parsed += len(columns)
-    account.saw(int(ns.min()), int(ns.max()))
-    batch = {**_when(columns, fields, ns, resolution), **_where(block, columns, number), **_what(columns, fields)}
-    return EventBatch(pa.RecordBatch.from_arrays(list(batch.values()), names=list(batch))), done
+def _cut(block: Block, low: int, high: int, wanted: Bools, fields: tuple[str, ...]) -> Cut:
+    """The rows without quotes and control characters, by columns."""
+    sheet = cut(block, low, high, wanted, b",", len(fields), b'"')
+    ns, resolution, good = instants(sheet, fields.index("DateTime"))
+    return Cut(sheet.keep(good), ns[good], resolution[good])
 
 
-def _instants(texts: pa.StringArray) -> tuple[Ints, Ints, Bools]:
-    read = [iso_ns(text) for text in texts.to_pylist()]
-    pairs = np.array([pair or (0, 0) for pair in read], np.int64).reshape(-1, 2)
-    return pairs[:, 0], pairs[:, 1], np.array([pair is not None for pair in read], np.bool_)
+def _batch(block: Block, rows: Cut, odd: Odd, fields: tuple[str, ...], number: int) -> EventBatch:
+    sheet, weaver = rows.sheet, Weaver(rows.sheet, odd)
+    told = {**_pivoted(sheet, fields), "data": _data(sheet, fields)}
+    texts = dict(weaver.texts(told))
+    columns = {
+        **same(weaver, kind=KIND, act="requested", ts_means="end", ts_zone="UTC by format"),
+        **when(weaver, rows.ns, rows.resolution),
+        **where(block, weaver, number),
+        **_status(weaver, fields),
+        **texts,
+        "subject": shortened(texts["subject"], _SUBJECT),
+    }
+    return EventBatch(pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns)))
 
 
-def _when(columns: Columns, fields: tuple[str, ...], ns: Ints, resolution: Ints) -> dict[str, pa.Array]:
+def _part(fields: tuple[str, ...], name: str) -> Part:
+    return fields.index(name) if name in fields else ""
+
+
+def _filled(sheet: Sheet, part: Part) -> Bools:
+    """Which rows have something in a column."""
+    return sheet.ends(part) > sheet.starts(part) if isinstance(part, int) else np.zeros(len(sheet), np.bool_)
+
+
+def _pivoted(sheet: Sheet, fields: tuple[str, ...]) -> dict[str, Text]:
+    stem, query = _part(fields, "UrlStem"), _part(fields, "UrlQuery")
+    filled = _filled(sheet, query)
+    mark = filled & (sheet.fixed(query, 1)[:, 0] != ord("?")) if isinstance(query, int) else filled
+    named = {column: _part(fields, name) for column, name in _NAMED.items()}
     return {
-        "ts": pa.array(ns // 1000).cast(pa.timestamp("us", tz="UTC")),
-        "ts_ns": pa.array((ns % 1000).astype(np.int16)),
-        "ts_text": columns.text(fields.index("DateTime")),
-        "ts_zone": _same("UTC by format", columns),
-        "ts_resolution_ns": pa.array(resolution),
-        "ts_means": _same("end", columns),
-        "act": _same("requested", columns),
-        "kind": _same(KIND, columns),
+        "ts_text": Text([fields.index("DateTime")]),
+        **{column: Text([part], ~_filled(sheet, part)) for column, part in named.items()},
+        "url": Text([stem, When(mark, "?"), query], ~(filled | _filled(sheet, stem))),
+        "subject": Text(_subject(sheet, fields)),
     }
 
 
-def _where(block: Block, columns: Columns, number: int) -> dict[str, pa.Array]:
-    offsets, lengths = block.offsets()
-    line = pa.array(columns.index + (number + 1)).cast(pa.string())
-    return {
-        "offset": pa.array(offsets[columns.index]),
-        "length": pa.array(lengths[columns.index]),
-        "locator": join("line", line, separator=" "),
-    }
+def _subject(sheet: Sheet, fields: tuple[str, ...]) -> list[Part]:
+    """Method, stem, status and a forged anchor: those that are there, with a space between."""
+    anchor = _part(fields, "AnchorMailbox")
+    shown = np.zeros(len(sheet), np.bool_)
+    if isinstance(anchor, int) and _FORGED.encode() in sheet.raw:
+        shown = pc.match_substring(sheet.text(anchor), _FORGED).to_numpy(zero_copy_only=False)
+    words = [(part, _filled(sheet, part)) for part in (_part(fields, n) for n in ("Method", "UrlStem", "HttpStatus"))]
+    before, parts = np.zeros(len(sheet), np.bool_), list[Part]()
+    for part, there in [*words, (When(shown, anchor) if isinstance(anchor, int) else "", shown)]:
+        parts += [When(before & there, " "), part]
+        before = before | there
+    return parts
 
 
-def _what(columns: Columns, fields: tuple[str, ...]) -> dict[str, pa.Array]:
-    def text(name: str) -> pa.StringArray:
-        return columns.text(fields.index(name)) if name in fields else _same("", columns)
-
-    method, stem, query, status = text("Method"), text("UrlStem"), text("UrlQuery"), text("HttpStatus")
-    bare = pc.or_(same(query, ""), pc.starts_with(query, "?"))
-    url = join(stem, choose(bare, "", "?"), query)
-    numbers, known = by_value(status, lambda value: int(value) if _STATUS.fullmatch(value) else None)
-    return {
-        "subject": _subject(method, stem, status, text("AnchorMailbox")),
-        "user": or_null(text("AuthenticatedUser"), ""),
-        "src_ip": or_null(text("ClientIpAddress"), ""),
-        "url": or_null(url, ""),
-        "http_method": or_null(method, ""),
-        "http_status": pa.array(numbers.astype(np.int32), mask=~known),
-        "user_agent": or_null(text("UserAgent"), ""),
-        "data": _data(columns, fields, text("GenericInfo")),
-    }
+def _status(weaver: Weaver, fields: tuple[str, ...]) -> dict[str, pa.Array]:
+    sheet, status = weaver.sheet, _part(fields, "HttpStatus")
+    numbers, known = np.zeros(len(sheet), np.int64), np.zeros(len(sheet), np.bool_)
+    if isinstance(status, int):
+        numbers, known = by_value(sheet.text(status), lambda text: int(text) if _STATUS.fullmatch(text) else None)
+    known = known & ~(sheet.wide & (numbers == 0))  # as a row has it that is read by itself
+    return {"http_status": weaver.number("http_status", numbers, pa.int32(), ~known)}
 
 
-def _subject(method: pa.Array, stem: pa.Array, status: pa.Array, anchor: pa.Array) -> pa.StringArray:
-    shown = choose(pc.match_substring(anchor, _FORGED), anchor, "")
-    words = [or_null(part, "") for part in (method, stem, status, shown)]
-    joined = join(*words, separator=" ", skip_null=True)
-    return pc.utf8_slice_codeunits(joined, 0, _SUBJECT)
+def _data(sheet: Sheet, fields: tuple[str, ...]) -> Text:
+    tail: list[Part] = []
+    begin = _begun(sheet, fields.index("GenericInfo")) if "GenericInfo" in fields else None
+    if begin is not None:
+        has = begin.ends > begin.starts
+        tail = [When(has, ',"begin":"'), begin, When(has, '"')]
+    return Text(json_parts(fields, tail), json=True)
 
 
-def _data(columns: Columns, fields: tuple[str, ...], info: pa.StringArray) -> pa.StringArray:
-    found = pc.struct_field(pc.extract_regex(info, _BEGIN.pattern), "t")
-    begin = or_else(join(',"begin":"', escape(found), '"'), "")
-    return json_objects([(name, columns.json(at)) for at, name in enumerate(fields)], begin)
+def _begun(sheet: Sheet, info: int) -> Pick | None:
+    """What `_BEGIN` finds first in a column of each row; None where no row has it."""
+    places, rows = within(sheet, info, places_of(sheet.raw, _REQUEST, b"q"), len(_REQUEST))
+    places, ends = places + len(_REQUEST), places + (len(_REQUEST) + _USUAL_STAMP)
+    for at in np.flatnonzero(~_stamped(windows(sheet.raw, places, _USUAL_STAMP))).tolist():
+        match = _BEGIN_BYTES.match(sheet.raw, int(places[at]))
+        ends[at] = match.end() if match else 0
+    good = ends > 0
+    return first_of_rows(sheet, info, rows[good], places[good], ends[good]) if good.any() else None
 
 
-def _same(text: str, columns: Columns) -> pa.StringArray:
-    return pa.repeat(pa.scalar(text, pa.string()), len(columns))
+def _stamped(table: Bytes) -> Bools:
+    """Which rows begin with a time to the millisecond."""
+    digits = np.array([letter == "0" for letter in _STAMP])
+    signs = np.frombuffer(_STAMP.encode(), np.uint8)[~digits]
+    good = np.where(digits, table - np.uint8(48) <= 9, True)
+    good[:, ~digits] = table[:, ~digits] == signs
+    every: Bools = np.logical_and.reduce(good, axis=1)
+    return every
 
 
 def recognises(first: bytes, path: str) -> bool:
@@ -177,7 +184,7 @@ LOG = TextLog(
     bare=b"DateTime,",
     pivots=_PIVOTS,
     fill=_fill,
-    plain=_plain,
+    plain=Plain(_cut, _batch, frozenset({"begin"})),
     usual=_USUAL,
 )
 PARSER = Parser(

@@ -7,20 +7,22 @@ grammar keep their raw text; of a row that is merely too short the columns it ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import msgspec
 import numpy as np
 
 from parsers import lines, prefix
 from parsers.account import Account
-from parsers.exchange.csvline import Quoted, cells, held, joined_rows, safe_cut, whole_rows
-from parsers.lines import Block, Bools, Line, decode
+from parsers.columns import FEW, Sheet, portions
+from parsers.exchange.csvline import Quoted, Run, cells, held, joined_rows, odd_quotes, safe_cut, whole_rows
+from parsers.lines import Block, Bools, Ints, Line, decode
 from parsers.rows import ROWS_PER_BATCH, Cell, Rows, ts_cells
 from parsers.times import iso_ns
+from parsers.weave import Odd, added
 from shellcase.model import EventBatch, Issue, Job, ParserOutput, Source, Span
 
 MOST_FIELDS = 512
@@ -34,7 +36,8 @@ RAW_FIELDS: Mapping[str, str] = {
 }
 
 Data = dict[str, str | bool]
-Plain = Callable[[Block, Bools, tuple[str, ...], int, Account], tuple[EventBatch | None, Bools]]
+_Joined = Mapping[int, tuple[int, list[str]]]
+"""Rows over several lines: by the first line, the last line and the cells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +49,25 @@ class Filled:
     data: Data
 
 
-# Fewer rows than this are read one by one: setting up the columns costs more than it saves.
-_FEW = 64
+class Cut(NamedTuple):
+    """The plain rows of some lines, with the instant of each and its resolution in nanoseconds."""
+
+    sheet: Sheet
+    ns: Ints
+    resolution: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """How plain rows are read by columns, and the columns a row adds, which no header may have for that."""
+
+    cut: Callable[[Block, int, int, Bools, tuple[str, ...]], Cut]
+    batch: Callable[[Block, Cut, Odd, tuple[str, ...], int], EventBatch]
+    adds: frozenset[str]
+
+    def can(self, log: TextLog, fields: tuple[str, ...]) -> bool:
+        """Whether rows under such a header can be read so."""
+        return len(fields) > 1 and log.time in fields and self.adds.isdisjoint(fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,18 +135,18 @@ def _sort(block: Block, bare: bytes) -> tuple[Bools, Bools]:
     return headers, records
 
 
-def _runs(log: TextLog, block: Block, headers: Bools, records: Bools, state: _State) -> Iterator[Bools]:
-    """The record lines between changes of the header; `state.fields` is what is in force for each."""
-    start = 0
-    quoted = Quoted(block, lambda found: _fits(log, state.fields, found))
+def _runs(log: TextLog, block: Block, headers: Bools, records: Bools, state: _State) -> Iterator[Run]:
+    """The lines between changes of the header, where there are records; `state.fields` is in force for each."""
+    start, odd = 0, odd_quotes(block).tolist()
+    before = np.concatenate((np.zeros(1, np.int64), np.cumsum(records)))
+    hashes = block.headers()
+    quoted = Quoted(block, odd, lambda found: _fits(log, state.fields, found))
     for head in [*np.flatnonzero(headers).tolist(), len(block)]:
         names = _names(block.line(head)) if head < len(block) else ()
         if head < len(block) and (names is None or names == state.fields or quoted.holds(head)):
             continue
-        run = np.zeros(len(block), np.bool_)
-        run[start:head] = records[start:head]
-        if run.any():
-            yield run
+        if before[head] > before[start]:
+            yield Run(start, head, records, hashes, odd)
         start = head
         if head < len(block):
             _take(names or (), block.line(head), state)
@@ -160,26 +180,65 @@ def _take(names: tuple[str, ...], line: Line, state: _State) -> None:
     state.fields = names
 
 
-def _read_run(log: TextLog, block: Block, run: Bools, state: _State) -> Iterator[ParserOutput]:
-    add = partial(_add, log, block, state)
-    for first, last, joined in joined_rows(block, run, partial(_fits, log, state.fields)):
-        state.account.parsed += int(run[first : last + 1].sum())
-        run[first : last + 1] = False
-        add(first, last, joined)
-    if log.plain and len(state.fields) > 1 and int(run.sum()) >= _FEW:
-        batch, done = log.plain(block, run, state.fields, state.number, state.account)
-        run = run & ~done
-        if batch is not None:
-            yield batch
-    for index in np.flatnonzero(run).tolist():
-        state.account.parsed += 1
-        line = block.line(index)
-        found = cells(decode(line.raw))
-        if not add(index, index, found):
-            state.account.raw_lines += 1
-            yield _odd(line, state.fields, found)
+def _read_run(log: TextLog, block: Block, run: Run, state: _State) -> Iterator[ParserOutput]:
+    joined: dict[int, tuple[int, list[str]]] = {}
+    for first, last, found in joined_rows(block, run, partial(_fits, log, state.fields)):
+        state.account.parsed += int(run.records[first : last + 1].sum())
+        run.records[first : last + 1] = False
+        joined[first] = last, found
+    if log.plain is None or not log.plain.can(log, state.fields) or run.high - run.low < FEW:
+        yield from _read_lines(log, block, run.left(run.low, run.high, joined), joined, state)
+        return
+    for low, high in portions(block, run.low, run.high, added(state.fields)):
+        rows = log.plain.cut(block, low, high, run.records, state.fields)
+        run.records[rows.sheet.index] = False
+        left = run.left(low, high, joined)
+        if len(rows.sheet):
+            yield from _read_sheet(log, block, rows, left, joined, state)
+        else:
+            yield from _read_lines(log, block, left, joined, state)
+
+
+def _read_sheet(
+    log: TextLog, block: Block, rows: Cut, left: Sequence[int], joined: _Joined, state: _State
+) -> Iterator[ParserOutput]:
+    """Rows by columns, those left over in their places among them."""
+    yield from state.rows.flush()
+    odd = Odd(state.rows.columns)
+    for index in left:
+        row, issue = _read(log, block, index, joined, state)
+        odd.add(index, row)
+        yield from issue
+    state.account.parsed += len(rows.sheet)
+    state.account.saw(int(rows.ns.min()), int(rows.ns.max()))
+    if log.plain:
+        yield log.plain.batch(block, rows, odd, state.fields, state.number)
+
+
+def _read_lines(
+    log: TextLog, block: Block, left: Sequence[int], joined: _Joined, state: _State
+) -> Iterator[ParserOutput]:
+    """Rows one by one."""
+    for index in left:
+        row, issue = _read(log, block, index, joined, state)
+        state.rows.add(row)
+        yield from issue
         if len(state.rows) >= ROWS_PER_BATCH:
             yield from state.rows.flush()
+
+
+def _read(
+    log: TextLog, block: Block, index: int, joined: _Joined, state: _State
+) -> tuple[tuple[Cell, ...], tuple[Issue, ...]]:
+    """The row that begins in a line, and what is strange about it."""
+    if index in joined:
+        return _row(log, block, state, index, *joined[index])[0], ()
+    state.account.parsed += 1
+    line = block.line(index)
+    found = cells(decode(line.raw))
+    row, fits = _row(log, block, state, index, index, found)
+    state.account.raw_lines += not fits
+    return row, () if fits else (_odd(line, state.fields, found),)
 
 
 def _fits(log: TextLog, fields: tuple[str, ...], found: list[str] | None) -> bool:
@@ -189,8 +248,10 @@ def _fits(log: TextLog, fields: tuple[str, ...], found: list[str] | None) -> boo
     return iso_ns(found[fields.index(log.time)]) is not None
 
 
-def _add(log: TextLog, block: Block, state: _State, first: int, last: int, found: list[str] | None) -> bool:
-    """Gather one row; False when it did not fit and was kept raw."""
+def _row(
+    log: TextLog, block: Block, state: _State, first: int, last: int, found: list[str] | None
+) -> tuple[tuple[Cell, ...], bool]:
+    """The cells of one row; False when it did not fit and was kept raw."""
     start, end = block.line(first), block.line(last)
     fits = _fits(log, state.fields, found)
     named: Data = dict(zip(state.fields, found or (), strict=False))
@@ -203,8 +264,7 @@ def _add(log: TextLog, block: Block, state: _State, first: int, last: int, found
     base = (text if stamp else "", stamp[1] if stamp else 0, start.offset, length, f"line {state.number + first + 1}")
     tail = (filled.subject[:_LONGEST_SUBJECT], msgspec.json.encode(filled.data).decode())
     pivots = (filled.pivots.get(name) or None for name in log.pivots)
-    state.rows.add((*ts_cells(stamp[0] if stamp else None), *base, *tail, *pivots))
-    return fits
+    return (*ts_cells(stamp[0] if stamp else None), *base, *tail, *pivots), fits
 
 
 def _misfit(line: Line, fields: tuple[str, ...], named: Data, found: list[str] | None) -> Data:

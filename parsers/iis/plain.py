@@ -1,130 +1,159 @@
-"""The plain lines of an IIS log as one Arrow batch, without a Python loop over lines."""
+"""The lines of an IIS log as Arrow batches, most of them without a Python loop over lines."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 import pyarrow as pa
 
-from parsers.account import Account
-from parsers.columns import (
-    Columns,
-    by_value,
-    choose,
-    escape,
-    join,
-    json_objects,
-    or_else,
-    or_null,
-    pc,
-    plain_rows,
-    same,
-)
+from parsers.clocks import clocks, days
+from parsers.columns import Bytes, Places, Sheet, all_of, by_value, cut, windows
 from parsers.iis.repair import fits
-from parsers.iis.row import CAFE, ZONE, ZONE_DAY
+from parsers.iis.row import CHECKED, ZONE, ZONE_DAY, Names
 from parsers.lines import Block, Bools, Ints
-from parsers.times import clock_ns, date_ns
+from parsers.picking import first_of_rows, places_of, within
+from parsers.times import date_ns
+from parsers.weave import Odd, Part, Pick, Text, Weaver, When, json_parts, same, shortened, when, where
 from shellcase.model import EventBatch
 
-_CHECKED = ("s-port", "c-ip", "sc-status")  # their forms show that no field has slipped
 _SUBJECT = 300
+_ID = b"cafeReqId="
+_ID_WINDOW = 48
+
+_BYTES = {name: np.zeros(256, np.bool_) for name in CHECKED}
+"""The bytes that the usual forms of these fields have."""
+for _name, _allowed in (("s-port", b"0123456789"), ("c-ip", b"0123456789abcdefABCDEF.:"), ("sc-status", b"0123456789")):
+    _BYTES[_name][list(_allowed)] = True
+_LONGEST_STATUS = 5
 
 
-def plain_batch(
-    block: Block, wanted: Bools, fields: Sequence[str], day: str, site: str, number: int, account: Account
-) -> tuple[EventBatch | None, Bools]:
-    """The batch of the plain lines, and which lines of the block it covers."""
-    done = np.zeros(len(block), np.bool_)
-    if "time" not in fields:
-        return None, done
-    columns = plain_rows(block, wanted, b" ", len(fields))
-    ns, good = _instants(columns, fields, day)
-    for name in _CHECKED:
+def possible(fields: Sequence[str]) -> bool:
+    """Whether lines under such a header can be cut by columns."""
+    return len(fields) > 1 and "time" in fields and "cafeReqId" not in fields
+
+
+def cut_plain(block: Block, low: int, high: int, wanted: Bools, names: Names) -> tuple[Sheet, Ints]:
+    """Of these lines those that are plain and whose known fields have their forms; and their nanoseconds of UTC."""
+    fields = names.fields
+    sheet = cut(block, low, high, wanted, b" ", len(fields))
+    if not len(sheet):
+        return sheet, np.zeros(0, np.int64)
+    ns, good = _instants(sheet, fields, names.day)
+    for name, allowed in _BYTES.items():
         if name in fields:
-            good &= by_value(columns.text(fields.index(name)), partial(_form, name))[1]
-    columns, ns = columns.keep(good), ns[good]
-    if not len(columns):
-        return None, done
-    done[columns.index] = True
-    account.parsed += len(columns)
-    account.saw(int(ns.min()), int(ns.max()))
-    batch = {**_when(columns, fields, day, ns), **_where(block, columns, number), **_what(columns, fields, site)}
-    return EventBatch(pa.RecordBatch.from_arrays(list(batch.values()), names=list(batch))), done
+            good &= _formed(sheet, fields.index(name), name, allowed)
+    for row in np.flatnonzero(sheet.wide & good).tolist():
+        good[row] = _careful(sheet.line(row).split(" "), fields)
+    return sheet.keep(good), ns[good]
 
 
-def _form(name: str, text: str) -> int | None:
-    return 0 if fits(name, text) else None
-
-
-def _instants(columns: Columns, fields: Sequence[str], day: str) -> tuple[Ints, Bools]:
-    clock, good = by_value(columns.text(fields.index("time")), clock_ns)
+def _instants(sheet: Sheet, fields: Sequence[str], day: str) -> tuple[Ints, Bools]:
+    clock, good = clocks(sheet, fields.index("time"))
     if "date" in fields:
-        start, known = by_value(columns.text(fields.index("date")), date_ns)
+        start, known = days(sheet, fields.index("date"))
         return start + clock, good & known
     base = date_ns(day)
     return (base or 0) + clock, good & (base is not None)
 
 
-def _when(columns: Columns, fields: Sequence[str], day: str, ns: Ints) -> dict[str, pa.Array]:
+def _formed(sheet: Sheet, field: int, name: str, allowed: Bools) -> Bools:
+    good = all_of(sheet.text(field), allowed, lambda text: fits(name, text))
+    if name == "sc-status":
+        good &= sheet.ends(field) - sheet.starts(field) <= _LONGEST_STATUS
+    return good
+
+
+def _careful(words: Sequence[str], fields: Sequence[str]) -> bool:
+    """A line beyond ASCII must have all known forms, or else be read one by one."""
+    user = words[fields.index("cs-username")] if "cs-username" in fields else "-"
+    whole = all(words) and user == user.strip() and "cs-uri" not in fields and "s-reason" not in fields
+    return whole and all(map(fits, fields, words))
+
+
+def batch_of(block: Block, sheet: Sheet, ns: Ints, odd: Odd, names: Names, number: int) -> EventBatch:
+    """All rows, plain and odd, in the order of the lines."""
+    weaver, fields = Weaver(sheet, odd), names.fields
+    told = {**_times(fields, names.day), **_pivots(sheet, fields), "data": _data(sheet, fields, names.site)}
+    texts = dict(weaver.texts(told))
+    columns = {
+        **same(weaver, kind="iis.request", act="requested", ts_means="end"),
+        **when(weaver, ns, np.full(len(ns), 10**9)),
+        **where(block, weaver, number),
+        **_status(weaver, fields),
+        **texts,
+        "subject": shortened(texts["subject"], _SUBJECT),
+    }
+    return EventBatch(pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns)))
+
+
+def _part(fields: Sequence[str], name: str) -> int | str:
+    return fields.index(name) if name in fields else "-"
+
+
+def _dashes(sheet: Sheet, fields: Sequence[str], name: str) -> Bools:
+    return sheet.is_dash(fields.index(name)) if name in fields else np.ones(len(sheet), np.bool_)
+
+
+def _times(fields: Sequence[str], day: str) -> dict[str, Text]:
     dated = "date" in fields
-    date = columns.text(fields.index("date")) if dated else day
+    date: Part = fields.index("date") if dated else day
+    zone = Text([ZONE if dated else ZONE_DAY])
+    return {"ts_text": Text([date, " ", fields.index("time")]), "ts_zone": zone}
+
+
+def _pivots(sheet: Sheet, fields: Sequence[str]) -> dict[str, Text]:
+    stem, query = _part(fields, "cs-uri-stem"), _part(fields, "cs-uri-query")
+    no_stem = _dashes(sheet, fields, "cs-uri-stem")
+    queried = ~no_stem & ~_dashes(sheet, fields, "cs-uri-query")
+    named = {"user": "cs-username", "src_ip": "c-ip", "http_method": "cs-method", "user_agent": "cs(User-Agent)"}
     return {
-        "ts": pa.array(ns // 1000).cast(pa.timestamp("us", tz="UTC")),
-        "ts_ns": pa.array(np.zeros(len(ns), np.int16)),
-        "ts_text": join(date, columns.text(fields.index("time")), separator=" "),
-        "ts_zone": _same(ZONE if dated else ZONE_DAY, columns),
-        "ts_resolution_ns": pa.array(np.full(len(ns), 10**9)),
-        "ts_means": _same("end", columns),
-        "act": _same("requested", columns),
-        "kind": _same("iis.request", columns),
+        **{column: Text([_part(fields, name)], _dashes(sheet, fields, name)) for column, name in named.items()},
+        "url": Text([stem, When(queried, "?"), When(queried, query)], no_stem),
+        "subject": Text([_part(fields, "cs-method"), " ", stem, " ", _part(fields, "sc-status")]),
     }
 
 
-def _where(block: Block, columns: Columns, number: int) -> dict[str, pa.Array]:
-    offsets, lengths = block.offsets()
-    line = pa.array(columns.index + (number + 1)).cast(pa.string())
-    return {
-        "offset": pa.array(offsets[columns.index]),
-        "length": pa.array(lengths[columns.index]),
-        "locator": join("line", line, separator=" "),
-    }
+def _status(weaver: Weaver, fields: Sequence[str]) -> dict[str, pa.Array]:
+    sheet, none = weaver.sheet, np.zeros(len(weaver.sheet), np.int64)
+    numbers, known = none, none > 0
+    if "sc-status" in fields:
+        numbers, known = by_value(
+            sheet.text(fields.index("sc-status")), lambda text: None if text == "-" else int(text)
+        )
+    return {"http_status": weaver.number("http_status", numbers, pa.int32(), ~known)}
 
 
-def _what(columns: Columns, fields: Sequence[str], site: str) -> dict[str, pa.Array]:
-    def text(name: str) -> pa.StringArray:
-        return columns.text(fields.index(name)) if name in fields else _same("-", columns)
-
-    stem, query, method, status = text("cs-uri-stem"), text("cs-uri-query"), text("cs-method"), text("sc-status")
-    with_query = join(stem, query, separator="?")
-    url = choose(pc.or_(same(query, "-"), same(stem, "-")), stem, with_query)
-    subject = join(method, stem, status, separator=" ")
-    return {
-        "subject": pc.utf8_slice_codeunits(subject, 0, _SUBJECT),
-        "user": or_null(text("cs-username"), "-"),
-        "src_ip": or_null(text("c-ip"), "-"),
-        "url": or_null(url, "-"),
-        "http_method": or_null(method, "-"),
-        "http_status": or_null(status, "-").cast(pa.int32()),
-        "user_agent": or_null(text("cs(User-Agent)"), "-"),
-        "data": _data(columns, fields, query, site),
-    }
+def _data(sheet: Sheet, fields: Sequence[str], site: str) -> Text:
+    tail: list[Part] = [f',"site":"{site}"'] if site and "site" not in fields else []
+    found = _cafe(sheet, fields.index("cs-uri-query")) if "cs-uri-query" in fields else None
+    if found is not None:
+        has = found.ends > found.starts
+        tail += [When(has, ',"cafeReqId":"'), found, When(has, '"')]
+    return Text(json_parts(fields, tail), json=True)
 
 
-def _data(columns: Columns, fields: Sequence[str], query: pa.StringArray, site: str) -> pa.StringArray:
-    pairs = [(name, columns.json(at)) for at, name in enumerate(fields)]
-    tail: pa.StringArray | str = f',"site":"{site}"' if site and "site" not in fields else ""
-    if pc.any(pc.match_substring(query, "cafeReqId=")).as_py():
-        tail = join(tail, _cafe_member(query))
-    return json_objects(pairs, tail)
+def _cafe(sheet: Sheet, query: int) -> Pick | None:
+    """What `row.CAFE` finds first in the query of each row; None where no row has it."""
+    places, rows = within(sheet, query, places_of(sheet.raw, _ID, b"R"), len(_ID) + 1)
+    places += len(_ID)
+    there = ~_ends_id(np.frombuffer(sheet.raw, np.uint8)[places])
+    if not there.any():
+        return None
+    places, rows = places[there], rows[there]
+    return first_of_rows(sheet, query, rows, places, _id_ends(sheet.raw, places, sheet.ends(query)[rows]))
 
 
-def _cafe_member(query: pa.StringArray) -> pa.StringArray:
-    """The JSON member `cafeReqId` for the rows that have one, else nothing."""
-    found = pc.extract_regex(query, CAFE.pattern)
-    return or_else(join(',"cafeReqId":"', escape(pc.struct_field(found, "id")), '"'), "")
+def _ends_id(data: Bytes) -> Bools:
+    end: Bools = (data == ord(";")) | (data == ord("&"))
+    return end
 
 
-def _same(text: str, columns: Columns) -> pa.StringArray:
-    return pa.repeat(pa.scalar(text, pa.string()), len(columns))
+def _id_ends(raw: bytes, starts: Ints, ends: Places) -> Ints:
+    """Where the ids that begin at `starts` end, at the latest where the query does."""
+    stops = _ends_id(windows(raw, starts, _ID_WINDOW))
+    found = starts + np.where(stops.any(axis=1), stops.argmax(axis=1), _ID_WINDOW)
+    for row in np.flatnonzero((found - starts == _ID_WINDOW) & (ends > found)).tolist():
+        rest = raw[starts[row] : ends[row]]
+        found[row] = starts[row] + min(at for at in (rest.find(b";"), rest.find(b"&"), len(rest)) if at >= 0)
+    return np.minimum(found, ends)

@@ -8,7 +8,7 @@ grammar is kept as raw text. The format: Extended Log File Format, W3C working d
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -16,11 +16,13 @@ import numpy as np
 
 from parsers import lines, prefix
 from parsers.account import Account
-from parsers.iis.plain import plain_batch
-from parsers.iis.row import DEFAULT, IisRow, assumed_row, raw_row, read_row
+from parsers.columns import FEW, portions
+from parsers.iis.plain import batch_of, cut_plain, possible
+from parsers.iis.row import DEFAULT, IisRow, Names, assumed_row, is_plain, raw_row, read_row
 from parsers.leaning import text_headers
 from parsers.lines import Block, Bools
 from parsers.rows import ROWS_PER_BATCH, Rows
+from parsers.weave import Odd, added
 from shellcase.model import Issue, Job, Kind, Parser, ParserOutput
 
 KIND = "iis.request"
@@ -74,6 +76,16 @@ class Flavour:
     plain: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What reading a run of lines needs: names, which lines of the block are records, lines before the block."""
+
+    names: Names
+    records: Bools
+    number: int
+    account: Account
+
+
 REQUESTS = Flavour(KIND, "requested", DEFAULT, plain=True)
 
 
@@ -99,9 +111,10 @@ def read_log(job: Job, flavour: Flavour) -> Iterator[ParserOutput]:
     state.issues.clear()  # the part that holds the header tells what is wrong with it
     for block in lines.blocks(job):
         account.bytes_seen += len(block.raw)
-        account.found += int(block.records().sum())
-        for part, names in _parts(block, state):
-            yield from _read_part(flavour, block, part, names, number, account)
+        records = block.records()
+        account.found += int(records.sum())
+        for low, high, names in _parts(block, records, state):
+            yield from _read_part(flavour, block, low, high, _Run(names, records, number, account))
         yield from state.issues
         state.issues.clear()
         number += block.ends_of_line
@@ -113,49 +126,69 @@ def _last(known: tuple[lines.Line, ...], line: lines.Line, _stream: BinaryIO) ->
     return (*(k for k in known if k.raw[:5] != line.raw[:5]), line)
 
 
-def _parts(block: Block, state: Headers) -> Iterator[tuple[Bools, Headers]]:
-    """The record lines of a block in runs under one header."""
-    records, start = block.records(), 0
+def _parts(block: Block, records: Bools, state: Headers) -> Iterator[tuple[int, int, Names]]:
+    """The lines of a block in runs under one header that hold records."""
+    start, before = 0, np.concatenate((np.zeros(1, np.int64), np.cumsum(records)))
     heads = [*np.flatnonzero(block.headers()).tolist(), len(block)]
     for head in heads:
-        before = state.fields, state.day
-        now = Headers(state.fields, state.day, state.site)
+        now = Names(state.fields, state.day, state.site)
         if head < len(block):
             state.take(block.line(head))
-        if (state.fields, state.day) != before or head == len(block):
-            run = np.zeros(len(block), np.bool_)
-            run[start:head] = records[start:head]
-            if run.any():
-                yield run, now
+        if (state.fields, state.day) != now[:2] or head == len(block):
+            if before[head] > before[start]:
+                yield start, head, now
             start = head
 
 
-def _read_part(
-    flavour: Flavour, block: Block, part: Bools, names: Headers, number: int, account: Account
-) -> Iterator[ParserOutput]:
-    if flavour.plain and len(names.fields) > 1:
-        batch, done = plain_batch(block, part, names.fields, names.day, names.site, number, account)
-        if batch is not None:
-            yield batch
-        part = part & ~done
-    rows = Rows(IisRow.columns(), {"kind": flavour.kind, "act": flavour.act, "ts_means": "end"})
-    for index in np.flatnonzero(part).tolist():
-        line = block.line(index)
-        row = read_row(line, names.fields, names.day, names.site)
-        if row is None:
-            row = None if names.fields else assumed_row(line, names.site, flavour.default)
-            account.raw_lines += row is None
-            row = row or raw_row(line, names.site)
-            yield _odd(line, names)
-        rows.add(row.cells(number + index + 1))
-        account.parsed += 1
-        account.saw(row.ns)
+def _read_part(flavour: Flavour, block: Block, low: int, high: int, run: _Run) -> Iterator[ParserOutput]:
+    """A run of lines, by columns where there are enough of them."""
+    names, records, account = run.names, run.records, run.account
+    if not (flavour.plain and possible(names.fields) and high - low >= FEW):
+        yield from _read_lines(flavour, block, (np.flatnonzero(records[low:high]) + low).tolist(), run)
+        return
+    for start, end in portions(block, low, high, added(names.fields)):
+        sheet, ns = cut_plain(block, start, end, records, names)
+        left = records[start:end].copy()
+        left[sheet.index - start] = False
+        others = (np.flatnonzero(left) + start).tolist()
+        if not len(sheet):
+            yield from _read_lines(flavour, block, others, run)
+            continue
+        odd = Odd(IisRow.columns())
+        for index in others:
+            yield from _read_line(flavour, block, index, run, odd)
+        account.parsed += len(sheet)
+        account.saw(int(ns.min()), int(ns.max()))
+        yield batch_of(block, sheet, ns, odd, names, run.number)
+
+
+def _read_lines(flavour: Flavour, block: Block, indices: Sequence[int], run: _Run) -> Iterator[ParserOutput]:
+    """Lines one by one."""
+    constant = {"kind": flavour.kind, "act": flavour.act, "ts_means": "end"}
+    rows = Rows(IisRow.columns(), constant)
+    for index in indices:
+        odd = Odd(IisRow.columns())
+        yield from _read_line(flavour, block, index, run, odd)
+        rows.add(odd.rows[0])
         if len(rows) >= ROWS_PER_BATCH:
             yield from rows.flush()
     yield from rows.flush()
 
 
-def _odd(line: lines.Line, names: Headers) -> Issue:
+def _read_line(flavour: Flavour, block: Block, index: int, run: _Run, odd: Odd) -> Iterator[Issue]:
+    line, names = block.line(index), run.names
+    row = read_row(line, names, plain=flavour.plain and possible(names.fields) and is_plain(line))
+    if row is None:
+        row = None if names.fields else assumed_row(line, names.site, flavour.default)
+        run.account.raw_lines += row is None
+        row = row or raw_row(line, names.site)
+        yield _odd(line, names)
+    odd.add(index, row.cells(run.number + index + 1))
+    run.account.parsed += 1
+    run.account.saw(row.ns)
+
+
+def _odd(line: lines.Line, names: Names) -> Issue:
     found = line.raw.count(b" ") + 1
     return Issue(
         grade="odd",
