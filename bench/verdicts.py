@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-WORDS = {True: "reached", False: "NOT REACHED", None: "not measured"}
+WORDS = {True: "reached", False: "NOT REACHED", None: "no verdict"}
 
 
 @dataclass(slots=True)
@@ -14,7 +14,7 @@ class Verdicts:
     rows: list[tuple[str, str, bool | None]] = field(default_factory=list)
 
     def add(self, sentence: str, got: str, reached: bool | None) -> None:
-        """A sentence, the figures of this run, and whether they reach it (None: not measured)."""
+        """A sentence, the figures of this run, and whether they reach it (None: nothing to compare, or no target)."""
         self.rows.append((sentence, got, reached))
 
     def least(self, sentence: str, got: float, wanted: float, unit: str, note: str = "") -> None:
