@@ -175,16 +175,16 @@ def _credentials(known: _Known) -> Answer:
 
 
 _ACCOUNTS = r"""
-SELECT count(*) FILTER (channel = 'Security' AND event_code = '4720') AS made,
+SELECT count(*) FILTER (channel = 'Security' AND event_code IN ('4720', '624')) AS made,
   count(*) FILTER (regexp_matches(coalesce(command, ''), '(?i)\bnet1?(\.exe)?"?\s+user\s.*/add')) AS asked
-FROM timeline WHERE kind = 'windows.evtx.record' AND copy_of IS NULL
+FROM timeline WHERE kind IN ('windows.evtx.record', 'windows.evt.record') AND copy_of IS NULL
 """
 
 
 def _accounts(known: _Known) -> Answer:
     row = known.one(_ACCOUNTS)
     text = (
-        f"In the event logs: {_count(row['made'], 'record')} of an account being created (Security 4720), "
+        f"In the event logs: {_count(row['made'], 'record')} of an account being created (Security 4720 or 624), "
         f"{_count(row['asked'], 'record')} of a command line that adds one (net user /add)."
         f"{_cover_of(known, 'Security')}"
     )
@@ -269,8 +269,9 @@ def _antivirus(known: _Known) -> Answer:
 
 
 _CLEARED = """
-SELECT count(*) AS n, min(ts_text) AS first FROM timeline WHERE kind = 'windows.evtx.record' AND copy_of IS NULL
-  AND ((channel = 'Security' AND event_code = '1102') OR (channel = 'System' AND event_code = '104'))
+SELECT count(*) AS n, min(ts_text) AS first FROM timeline
+WHERE kind IN ('windows.evtx.record', 'windows.evt.record') AND copy_of IS NULL
+  AND (channel = 'Security' AND event_code IN ('1102', '517') OR channel = 'System' AND event_code = '104')
 """
 
 
@@ -279,14 +280,13 @@ def _logs_cleared(known: _Known) -> Answer:
     row = known.one(_CLEARED)
     question, found = "Records removed", known.of("PX-17")
     if not row["n"]:
-        text = "No record of an event log being cleared (Security 1102, System 104)."
-        text += _cover_of(known, "Security") + _cover_of(known, "System")
-        nothing = NOT_FOUND if known.read("Security", "System") else UNKNOWN
-        return Answer(question=question, answer=text, status=POSSIBLE if found else nothing, findings=_numbers(found))
-    text = f"{_count(row['n'], 'record')} of a log being cleared (Security 1102, System 104), first {row['first']}."
+        covers = _cover_of(known, "Security") + _cover_of(known, "System")
+        text = f"No record of an event log being cleared (Security 1102 or 517, System 104).{covers}"
+        status = POSSIBLE if found else NOT_FOUND if known.read("Security", "System") else UNKNOWN
+        return Answer(question=question, answer=text, status=status, findings=_numbers(found))
+    text = f"{_count(row['n'], 'record')} of a cleared log (Security 1102 or 517, System 104), first {row['first']}."
     sure = [f for f in found if f.claim == "confirmed"]
-    if len(sure) < len(found):
-        others = ", ".join(_numbers([f for f in found if f.claim != "confirmed"]))
+    if others := ", ".join(_numbers([f for f in found if f.claim != "confirmed"])):
         text += f" Other signs of traces being removed need an explanation ({others})."
     return Answer(question=question, answer=text + " See section 9.", status=ESTABLISHED, findings=_numbers(sure))
 

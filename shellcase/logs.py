@@ -20,6 +20,7 @@ FAMILIES = {
     "exchange.ecp.command": "Control panel (ECP)",
     "exchange.management.cmdlet": "Event log",
     "windows.evtx.record": "Event log",
+    "windows.evt.record": "Event log",
     "exchange.oabgenerator.entry": "OAB generator",
     "exchange.ecp.activity": "Control panel (ECP)",
     "exchange.cmdletinfra.cmdlet": "Exchange cmdlets",

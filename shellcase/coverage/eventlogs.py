@@ -13,12 +13,14 @@ _BACKWARDS = 2.0
 """Seconds; records of several threads may be written a little out of order."""
 _NUMBERED = """
 WITH numbered AS (
-  SELECT source_id AS source, channel, try_cast(data->>'$.EventRecordID' AS BIGINT) AS id, ts, ts_ns, ts_resolution_ns
-  FROM timeline WHERE kind IN ('windows.evtx.record', 'exchange.management.cmdlet') AND channel IS NOT NULL
-    AND state = 'live' AND copy_of IS NULL),
+  SELECT source_id AS source, channel,
+    try_cast(coalesce(data->>'$.EventRecordID', data->>'$.RecordNumber') AS BIGINT) AS id,
+    kind = 'windows.evt.record' AS old, ts, ts_ns, ts_resolution_ns
+  FROM timeline WHERE kind IN ('windows.evtx.record', 'exchange.management.cmdlet', 'windows.evt.record')
+    AND channel IS NOT NULL AND state = 'live' AND copy_of IS NULL),
 pairs AS (
   SELECT *, lag(id) OVER own AS before_id, lag(ts) OVER own AS before_ts, lag(ts_ns) OVER own AS before_ns
-  FROM numbered WHERE id IS NOT NULL WINDOW own AS (PARTITION BY source, channel ORDER BY id, ts))
+  FROM numbered WHERE id IS NOT NULL WINDOW own AS (PARTITION BY source, channel, old ORDER BY id, ts))
 """
 _JUMPS = f"""{_NUMBERED}
 SELECT *, id - before_id - 1 AS missing, count(*) OVER () AS total, sum(id - before_id - 1) OVER () AS absent
@@ -34,8 +36,10 @@ SELECT source_id AS source, event_id, ts, ts_ns, ts_resolution_ns, event_code,
   coalesce(data->'$.UserData'->>'LogFileCleared.Channel', '') AS named,
   coalesce(data->'$.UserData'->>'LogFileCleared.SubjectDomainName', '') AS domain,
   coalesce(data->'$.UserData'->>'LogFileCleared.SubjectUserName', user, '') AS who
-FROM timeline WHERE kind = 'windows.evtx.record' AND copy_of IS NULL
-  AND (channel = 'Security' AND event_code = '1102' OR channel = 'System' AND event_code = '104')
+FROM timeline WHERE copy_of IS NULL AND (
+  kind = 'windows.evtx.record'
+    AND (channel = 'Security' AND event_code = '1102' OR channel = 'System' AND event_code = '104')
+  OR kind = 'windows.evt.record' AND channel = 'Security' AND event_code = '517')
 ORDER BY ts NULLS LAST, ts_ns, event_id LIMIT {LISTED}
 """  # noqa: S608 - constants
 
@@ -90,7 +94,7 @@ def cleared(timeline: Timeline) -> tuple[Cleared, ...]:
     return tuple(
         Cleared(
             source=r["source"],
-            log=r["named"] or ("Security" if r["event_code"] == "1102" else "not named"),
+            log=r["named"] or ("Security" if r["event_code"] in ("1102", "517") else "not named"),
             ts=iso(r["ts"], r["ts_ns"], r["ts_resolution_ns"]),
             user="\\".join(p for p in (r["domain"], r["who"]) if p),
             event_id=r["event_id"],

@@ -12,6 +12,7 @@ import pytest
 from shellcase.case import Case
 from shellcase.coverage.account import account
 from shellcase.coverage.record import CoverageAccount
+from shellcase.logs import log_coverage
 from shellcase.model import HostFacts
 from shellcase.rulebook import ExampleRow
 from tests.timelines import timeline_of
@@ -106,6 +107,44 @@ def test_missing_record_numbers_are_counted_between_two_that_are_there(tmp_path:
 def test_the_same_number_in_two_copies_is_no_jump(tmp_path: Path) -> None:
     """A log and its archive hold some records twice."""
     assert told(tmp_path, [record(1, 1), record(1, 1), record(2, 2)]).jump_count == 0
+
+
+def old_record(number: int, hours: float, code: str = "538", user: str | None = None) -> ExampleRow:
+    """A record of the format before Windows Vista."""
+    return ExampleRow(
+        kind="windows.evt.record", ts=at(hours), channel="Security", event_code=code, provider="Security", user=user,
+        path="C:\\WINDOWS\\system32\\config\\SecEvent.Evt", data={"RecordNumber": str(number)},
+    )  # fmt: skip
+
+
+def test_old_event_logs_are_counted_by_their_own_numbers(tmp_path: Path) -> None:
+    """A machine that was upgraded has both kinds of log, each with its own numbers."""
+    rows = [
+        old_record(7, 1),
+        old_record(12, 2),
+        old_record(13, 1.5),
+        record(900, 3, "Security"),
+        record(901, 4, "Security"),
+    ]
+    said = told(tmp_path, rows)
+    assert [(j.last_id, j.next_id, j.missing) for j in said.jumps] == [(7, 12, 4)]
+    assert [(r.record, r.seconds) for r in said.reversals] == [(13, 1800.0)]
+
+
+def test_an_old_log_that_was_cleared_is_named_too(tmp_path: Path) -> None:
+    """517 is what 1102 is today."""
+    [one] = told(tmp_path, [old_record(1, 1, "517", "CORP\\adm")]).cleared
+    assert (one.log, one.user, one.ts) == ("Security", "CORP\\adm", at(1))
+
+
+def test_days_of_old_event_logs_are_covered(tmp_path: Path) -> None:
+    """In the family of the event logs, under the log's name."""
+    timeline = timeline_of([old_record(1, 1), old_record(2, 30)], tmp_path)
+    try:
+        [cover] = log_coverage(timeline)
+    finally:
+        timeline.close()
+    assert (cover.family, cover.log, cover.records, cover.days) == ("Event log", "Security", 2, 2)
 
 
 def test_a_cleared_log_is_named_with_who_did_it(tmp_path: Path) -> None:
