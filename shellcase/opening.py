@@ -9,6 +9,8 @@ import msgspec
 
 from collector.encrypted import NO_KEYS, Keys
 from collector.image import Image, open_source
+from collector.records import SourceRecord
+from collector.sameness import Sameness, compare
 from shellcase import __version__
 from shellcase.case import Case, CaseMeta
 from shellcase.errors import UsageError
@@ -91,13 +93,28 @@ def _same_work(case: Case, meta: CaseMeta) -> None:
             )
 
 
+def known_source(case: Case, image: Image) -> tuple[SourceRecord, Sameness | None] | None:
+    """The source of the case that this is, and where it was damaged or changed since, how it is known; None for others.
+
+    A fingerprint is over the first and the last MiB alone: with damage there, the image of the case looks new by it.
+    """
+    paths = sorted((case.evidence / "sources").glob("SRC-*.json"))
+    records = [msgspec.json.decode(p.read_bytes(), type=SourceRecord) for p in paths]
+    exact = next((r for r in records if r.fingerprint == image.fingerprint), None)
+    if exact:
+        return exact, None
+    return next(((r, c) for r, c in ((r, compare(r, image)) for r in records) if c.same), None)
+
+
 def open_to_add(root: Path, sources: Sequence[Path], *, keys: Keys = NO_KEYS) -> tuple[Case, tuple[Image, ...]]:
     """Open a case and the sources it gets in addition; those it has already and has worked through are refused."""
     keep_apart(root, sources)
-    Case.look(root)
+    looked = Case.look(root)
     images = open_sources(sources, keys)
     try:
+        _refuse(looked, images)  # a case that is refused stays untouched, to the last line of its log
         case = Case.open(root)
+        _refuse(case, images)  # another process may have added them in between
         _take_in(case, images)
     except BaseException:
         close(images)
@@ -105,14 +122,23 @@ def open_to_add(root: Path, sources: Sequence[Path], *, keys: Keys = NO_KEYS) ->
     return case, images
 
 
-def _take_in(case: Case, images: tuple[Image, ...]) -> None:
-    known = [i for i in images if i.fingerprint in case.meta.fingerprints]
-    if len(known) == len(images) and case.unfinished:
+def _going_on(case: Case, images: Sequence[Image]) -> bool:
+    return case.unfinished and all(i.fingerprint in case.meta.fingerprints for i in images)
+
+
+def _take_in(case: Case, images: Sequence[Image]) -> None:
+    if _going_on(case, images):
         case.audit("resumed")
+    else:
+        case.take_in(tuple(i.fingerprint for i in images))
+
+
+def _refuse(case: Case, images: Sequence[Image]) -> None:
+    """UsageError for what may not be added."""
+    if _going_on(case, images):
         return
-    if known:
-        number = case.number("SRC", known[0].fingerprint)
-        raise UsageError(f"the case holds this source already, as {number}", str(known[0].path), "give the new ones")
+    for image in images:
+        _refuse_known(case, image)
     if not case.done("report") and not case.done("adding"):
         raise UsageError("the case is not finished yet", str(case.root), "finish it with `shellcase run` first")
     if case.meta.version != __version__:
@@ -121,7 +147,17 @@ def _take_in(case: Case, images: tuple[Image, ...]) -> None:
             str(case.root),
             "add with the same version, or run everything again into a new case",
         )
-    case.take_in(tuple(i.fingerprint for i in images))
+
+
+def _refuse_known(case: Case, image: Image) -> None:
+    """A source of the case would count twice; also where it was damaged since, and looks like another."""
+    record, sameness = known_source(case, image) or (None, None)
+    if record is None and image.fingerprint not in case.meta.fingerprints:
+        return
+    said = f"the case holds this source already{f', as {record.source}' if record else ''}"
+    if sameness:
+        said += f"; it was damaged or changed since ({sameness.told})"
+    raise UsageError(said, str(image.path), "give new ones; `shellcase verify-source` tells what is damaged")
 
 
 def keep_apart(root: Path, sources: Sequence[Path]) -> None:

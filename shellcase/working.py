@@ -105,8 +105,8 @@ def finish(case: Case, messages: list[str], code: int, *, as_json: bool) -> None
 
 def again(case_dir: Path, step: runs.Step, stage: str, *, jobs: int, as_json: bool, quiet: bool) -> int:
     """Take one later step again on an existing case."""
+    runs.read_source(Case.look(case_dir))  # a refused command leaves no line in the audit log
     case = Case.open(case_dir)
-    runs.read_source(case)
     case.reopen(stage)
     if stage == "parse":
         case.reopen(*(f"parsed-{r.source}" for r in runs.read_sources(case)))

@@ -15,6 +15,7 @@ import typer
 from collector.encrypted import Keys
 from collector.image import Image, open_source
 from collector.secondreader import SecondReader, Unanswered, dissect_ntfs, sleuthkit
+from shellcase import opening
 from shellcase.case import Case
 from shellcase.clean import plain
 from shellcase.commands.custody import seal_is_old
@@ -48,10 +49,11 @@ def crosscheck_command(
     """Read collected items from the image again with a second tool and compare SHA-256; exit code 3 on a difference."""
     if tool not in _TOOLS:
         raise UsageError(f"--tool {tool} is unknown", todo=f"use {', '.join(_TOOLS)}")
-    case = Case.look(case_dir) if output else Case.open(case_dir)
+    case = Case.look(case_dir)
     with closing(open_source(image_path, Keys(tuple(recovery_key or ()), keychain))) as image:
         source = _source_of(case, image)
         reader = _reader(image, tool)
+        case = case if output else Case.open(case_dir)  # only now: a refused command leaves no line in the audit log
         items, chosen = check.sample((i for i in case.items() if i.source == source.source), everything=everything)
         with Display(quiet=quiet) as display:
             said = _ask_all(items, source, reader, jobs or usable_cores(), display.progress)
@@ -62,7 +64,10 @@ def crosscheck_command(
 
 
 def _source_of(case: Case, image: Image) -> SourcePaper:
-    found = next((s for s in sources(case) if s.fingerprint == image.fingerprint), None)
+    record, sameness = opening.known_source(case, image) or (None, None)
+    if record and sameness:
+        typer.echo(f"{record.source} was damaged or changed since it was collected ({sameness.told})", err=True)
+    found = next((s for s in sources(case) if record and s.source == record.source), None)
     if found is None:
         known = ", ".join(f"{s.source} ({s.container}, {s.media_size} bytes)" for s in sources(case))
         raise UsageError(

@@ -12,7 +12,9 @@ from typing import Annotated
 import msgspec
 import typer
 
-from collector.image import open_source
+from collector.image import Image, open_source
+from collector.records import SourceRecord
+from collector.sameness import compare
 from collector.verify import verify_image
 from shellcase.clean import plain
 from shellcase.errors import ShellcaseError, UsageError
@@ -147,13 +149,6 @@ class _Verification(msgspec.Struct, frozen=True):
     sha256: str = ""
 
 
-class _Source(msgspec.Struct, frozen=True):
-    """What is read of evidence/sources/SRC-01.json."""
-
-    source: str
-    fingerprint: str
-
-
 def _source(folder: Path, path: Path, display: Display) -> Check:
     """13: hash the image again and compare with what the case holds of it."""
     tally = Tally(SOURCE_NUMBER, SOURCE_NAME, SOURCE_TITLE)
@@ -166,7 +161,7 @@ def _source(folder: Path, path: Path, display: Display) -> Check:
         bag = open_bag(folder)
         record = next((r for r in _sources(bag) if r.fingerprint == image.fingerprint), None)
         if record is None:
-            tally.problem("this image is none of the case's sources", str(path))
+            tally.problem(_known(bag, image), str(path))
             return tally.done("compared by fingerprint")
         expected = _recorded(bag, record.source)
         if not expected:
@@ -179,11 +174,21 @@ def _source(folder: Path, path: Path, display: Display) -> Check:
     return tally.done(f"{record.source}: SHA-256 of the whole medium")
 
 
-def _sources(bag: Bag) -> Iterator[_Source]:
+def _known(bag: Bag, image: Image) -> str:
+    """What to say of an image whose fingerprint is none of the case's: it may be one of them with damage."""
+    for record in _sources(bag):
+        if record.ends is None or 0 <= record.ends.end <= image.size:  # the record is the other side's word
+            same = compare(record, image)
+            if same.same:
+                return f"this is {record.source}, but it was damaged or changed since ({same.told})"
+    return "this image is none of the case's sources"
+
+
+def _sources(bag: Bag) -> Iterator[SourceRecord]:
     for path in sorted(bag.files):
         if _RECORD.fullmatch(path):
             with contextlib.suppress(*UNREADABLE):
-                yield msgspec.json.decode(bag.read(path) or b"", type=_Source)
+                yield msgspec.json.decode(bag.read(path) or b"", type=SourceRecord)
 
 
 def _recorded(bag: Bag, source: str) -> str:

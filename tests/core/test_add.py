@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from collector.image import open_source
 from shellcase import run as runs
 from shellcase.case import Case
 from shellcase.errors import UsageError
 from shellcase.model import Finding
-from shellcase.opening import close, open_to_add
+from shellcase.opening import close, known_source, open_to_add
+from tests.collector.tamper import flip
 from tests.conftest import EX01, EX02
 
 
@@ -110,6 +113,29 @@ def test_a_source_is_added_once(source: Path, after: Path) -> None:
     """A second time it would count everything twice."""
     with pytest.raises(UsageError, match="holds this source already"):
         open_to_add(after, [source])
+
+
+@pytest.mark.parametrize("number", [0, -1])
+def test_a_source_that_was_damaged_since_is_known_again(number: int, after: Path, tmp_path: Path) -> None:
+    """By its fingerprint, which is over the first and the last MiB, it would be a second source."""
+    damaged = Path(shutil.copy(EX01, tmp_path / "EX01.E01"))
+    with closing(open_source(damaged)) as image:
+        assert image.ewf
+        found = image.ewf.map.find(number % (image.end // 32768))
+        assert found
+        start, whole = found.start, image.fingerprint
+    flip(damaged, start + 100)
+    case = Case.look(after)
+    with closing(open_source(damaged, bare=True)) as image:
+        assert image.fingerprint != whole
+        record, sameness = known_source(case, image) or (None, None)
+    assert record
+    assert sameness
+    assert record.source == "SRC-01"
+    before = (after / "data" / "audit.jsonl").read_bytes()
+    with pytest.raises(UsageError, match="as SRC-01; it was damaged or changed since"):
+        open_to_add(after, [damaged])
+    assert (after / "data" / "audit.jsonl").read_bytes() == before
 
 
 def test_a_source_inside_the_case_is_refused(after: Path) -> None:
