@@ -24,8 +24,9 @@ test: $(READY)  ## the whole suite but the long referee runs
 test-all: $(READY)  ## all readers on all records, both images, freshly seeded fixtures
 	$(BIN)/python -m pytest -m slow -n auto --dist loadfile
 
-torture: $(READY)  ## 100 kills and power losses at random moments; every case must end with the same bytes
+torture: $(READY)  ## 100 kills and power losses at random moments, then two hours of damage to artefacts
 	$(BIN)/python -m tests.torture --kills 100
+	$(BIN)/python -m tests.property --seconds 7200
 
 lint: $(READY)
 	$(BIN)/ruff check .

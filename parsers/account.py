@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from shellcase.model import Ledger
 
 MOST_RANGES = 10_000
 """Byte ranges kept of what failed; neighbours are joined first."""
+
+
+def covered(ranges: Iterable[tuple[int, int]]) -> int:
+    """How many bytes lie in at least one of the ranges (offset, length)."""
+    total = end = 0
+    for offset, length in sorted(ranges):
+        total += max(0, offset + length - max(offset, end))
+        end = max(end, offset + length)
+    return total
 
 
 @dataclass(slots=True)

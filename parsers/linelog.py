@@ -51,7 +51,7 @@ class LineLog:
         account, rows = Account(), Rows((*_COLUMNS, *self.pivots), {"kind": self.kind})
         number = lines.lines_before(job)
         for block in lines.blocks(job):
-            account.bytes_seen += len(block.raw)
+            account.bytes_seen += block.taken
             filled = np.flatnonzero(block.ends > block.starts).tolist()
             account.found += len(filled)
             for index in filled:

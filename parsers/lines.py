@@ -48,7 +48,8 @@ class Line(NamedTuple):
 class Block:
     """Whole lines of a file. `starts` and `ends` bound each line inside `raw`; empty lines have equal bounds.
 
-    `offset` is where `raw` begins in the artefact. `places` replaces that sum where `raw` was re-coded.
+    `offset` is where `raw` begins in the artefact. `places` replaces that sum where `raw` was re-coded, `before` is how
+    many bytes it had then.
     """
 
     offset: int
@@ -56,9 +57,15 @@ class Block:
     starts: Ints
     ends: Ints
     places: tuple[Ints, Ints] | None = None
+    before: int | None = None
 
     def __len__(self) -> int:
         return len(self.starts)
+
+    @property
+    def taken(self) -> int:
+        """How many bytes of the artefact these lines are."""
+        return len(self.raw) if self.before is None else self.before
 
     @property
     def ends_of_line(self) -> int:
@@ -189,7 +196,8 @@ def _utf16_block(offset: int, raw: bytes, codec: str, newline: bytes) -> Block:
         out, at = out + len(line) + 1, end + 2
     low, high = np.array(bounds, np.int64).T
     offsets, lengths = np.array(places, np.int64).T
-    return Block(offset, b"".join(parts), low, high, (offsets, lengths))
+    mark = 2 if offset == 2 else 0
+    return Block(offset, b"".join(parts), low, high, (offsets, lengths), len(raw) + mark)
 
 
 def _first_newline(raw: bytes, newline: bytes, start: int) -> int:

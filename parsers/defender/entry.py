@@ -68,8 +68,15 @@ def count(raw: bytes) -> int:
     if lengths is None:
         return 0
     start = HEAD + lengths[0]
-    number = int.from_bytes(turn(raw[start : start + 4]), "little")
-    return min(number, (lengths[1] - 4) // 4, _MOST_RESOURCES)
+    two = turn(raw[start : start + lengths[1]])
+    return _listed(two)
+
+
+def _listed(two: bytes) -> int:
+    """Places in the list of the second section, which ends at the latest where the first resource begins."""
+    number, first = int.from_bytes(two[:4], "little"), int.from_bytes(two[4:8], "little")
+    end = first if 8 <= first <= len(two) else len(two)
+    return min(number, (end - 4) // 4, _MOST_RESOURCES)
 
 
 def read(raw: bytes) -> Entry | None:
@@ -101,12 +108,12 @@ def _guid(raw: bytes) -> str:
 
 
 def _resources(two: bytes, base: int) -> tuple[tuple[Resource, ...], tuple[tuple[int, int, str], ...]]:
-    number = min(int.from_bytes(two[:4], "little"), (len(two) - 4) // 4, _MOST_RESOURCES)
+    number = _listed(two)
     places = struct.unpack_from(f"<{number}I", two, 4)
     out: list[Resource] = []
     problems: list[tuple[int, int, str]] = []
     for index, at in enumerate(places):
-        end = min((p for p in places if p > at), default=len(two))
+        end = min((p for p in places if at < p <= len(two)), default=len(two))
         try:
             out.append(_resource(two, at, end, base))
         except (ValueError, struct.error) as error:

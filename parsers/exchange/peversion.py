@@ -12,6 +12,8 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
+from parsers.account import covered
+
 _RT_VERSION = 16
 _MOST_SECTIONS, _MOST_ENTRIES, _MOST_RESOURCE, _MOST_STRINGS = 96, 512, 1 << 16, 64
 _FIXED = struct.Struct("<13I")
@@ -41,14 +43,20 @@ class _Reader:
     """Bounded reads that remember how much they took."""
 
     def __init__(self, stream: BinaryIO, size: int) -> None:
-        self._stream, self._size, self.seen = stream, size, 0
+        self._stream, self._size = stream, size
+        self._read: list[tuple[int, int]] = []
+
+    @property
+    def seen(self) -> int:
+        """Bytes that were read, none twice."""
+        return covered(self._read)
 
     def at(self, offset: int, length: int) -> bytes:
         if not 0 <= offset < self._size:
             return b""
         self._stream.seek(offset)
         raw = self._stream.read(min(length, self._size - offset))
-        self.seen += len(raw)
+        self._read.append((offset, len(raw)))
         return raw
 
 

@@ -113,7 +113,7 @@ def _parse(log: TextLog, job: Job) -> Iterator[ParserOutput]:
     number, fields = prefix.before(job, (b"#Fields:", log.bare), partial(_in_force, log), unnamed)
     state = _State(Account(), Rows((*_BASE, *log.pivots), constant), fields, number)
     for block in whole_rows(lines.blocks(job)):
-        state.account.bytes_seen += len(block.raw)
+        state.account.bytes_seen += block.taken
         headers, records = _sort(block, log.bare)
         state.account.found += int(records.sum())
         for run in _runs(log, block, headers, records, state):

@@ -117,7 +117,7 @@ def parse(job: Job) -> Iterator[ParserOutput]:
     """One event for each line that is not empty, one ledger."""
     account, state, number = Account(), _State(), 0
     for block in lines.blocks(job):
-        account.bytes_seen += len(block.raw)
+        account.bytes_seen += block.taken
         account.found += int((block.ends > block.starts).sum())
         for index in range(len(block)):
             line = block.line(index)

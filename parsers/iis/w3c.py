@@ -110,7 +110,7 @@ def read_log(job: Job, flavour: Flavour) -> Iterator[ParserOutput]:
         state.take(line)
     state.issues.clear()  # the part that holds the header tells what is wrong with it
     for block in lines.blocks(job):
-        account.bytes_seen += len(block.raw)
+        account.bytes_seen += block.taken
         records = block.records()
         account.found += int(records.sum())
         for low, high, names in _parts(block, records, state):

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
+from parsers.account import covered
 from parsers.crc import crc
 from shellcase.model import Moment, Span, Value
 from shellcase.zones import utc
@@ -67,7 +68,7 @@ class _Reader:
     """Bounded reads that remember how much they took, from where, and the bytes themselves."""
 
     def __init__(self, stream: BinaryIO, size: int) -> None:
-        self._stream, self._size, self.seen = stream, size, 0
+        self._stream, self._size = stream, size
         self._read: dict[int, bytes] = {}
 
     def bytes(self, at: int, length: int) -> bytes:
@@ -76,9 +77,13 @@ class _Reader:
             return b""
         self._stream.seek(at)
         raw = self._stream.read(length)
-        self.seen += len(raw)
         self._read[at] = max(raw, self._read.get(at, b""), key=len)
         return raw
+
+    @property
+    def seen(self) -> int:
+        """Bytes that were read, none twice."""
+        return covered((at, len(raw)) for at, raw in self._read.items())
 
     def spans(self) -> tuple[Span, ...]:
         """What was read, the header first, then in order; what touches is one."""
