@@ -50,7 +50,7 @@ LENT: dict[str, tuple[frozenset[str], str]] = {
 def own_words(parser: Parser, said: list[Told]) -> list[str]:
     """Each event without what it has from other records."""
     lent = LENT.get(parser.name, (frozenset(), ""))[0]
-    return [repr((spans, {k: v for k, v in words.items() if k not in lent})) for spans, words in said]
+    return [repr((spans, sorted((k, v) for k, v in words.items() if k not in lent))) for spans, words in said]
 
 
 @dataclass(frozen=True, slots=True)
