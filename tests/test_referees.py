@@ -200,11 +200,11 @@ def test_times_are_those_of_sleuth_kit(live: dict[str, Item], sectors: dict[str,
     for letter, sector in sectors.items():
         for line in told("fls", "-r", "-u", "-a", "-m", "", "-o", str(sector), EX01).decode().splitlines():
             fields = line.split("|")
-            times = tuple(int(f) for f in fields[7:11])
+            seconds = tuple(int(f) for f in fields[7:11])
             name = fields[1].removeprefix("/")
-            printed[letter + "\\" + name.replace("/", "\\")] = times
+            printed[letter + "\\" + name.replace("/", "\\")] = seconds
             if fields[3].startswith("d/d"):
-                printed[_folder(letter, name) + ":$I30"] = times
+                printed[_folder(letter, name) + ":$I30"] = seconds
     wrong = []
     for path, item in live.items():
         assert item.si_times is not None, path

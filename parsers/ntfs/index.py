@@ -85,8 +85,10 @@ def _step(index: _Index, at: int, end: int) -> tuple[int, bool]:
         return 0, False
     if flags & 2:
         return (length, True) if length in (16, 24) and not key else (0, False)
+    if length < _LEAST:  # so that the length of the name lies before the end of the page
+        return 0, False
     fits = key == 66 + 2 * raw[at + 80] and 16 + key <= length <= 16 + key + 7 + 8 * (flags & 1)
-    return (length, False) if length >= _LEAST and fits else (0, False)
+    return (length, False) if fits else (0, False)
 
 
 def _slack(index: _Index, page: int, at: int) -> Iterator[Part]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import parsers
 from shellcase.model import Parser
 from tests.parsers import samples_database, samples_defender
-from tests.parsers.test_contract import check
+from tests.parsers.contract import check
 from tests.tools import need_shared
 
 MADE = {**samples_database.SAMPLES, **samples_defender.SAMPLES}
