@@ -130,7 +130,7 @@ def _work(task: Task) -> None:
         for item, companions in zip(task.items, task.companions, strict=True):
             if parent and not parent.is_alive():  # a run that was killed is gone on with by another
                 raise SystemExit(1)
-            source = ObjectSource(evidence, _within(item), Path(scratch))
+            source = ObjectSource(evidence, within(item), Path(scratch))
             others: dict[str, Source] = {r: ObjectSource(evidence, c, Path(scratch)) for r, c in companions.items()}
             job = Job(source=source, span=task.span, companions=others, host=task.host)
             ids = Ids(
@@ -146,7 +146,7 @@ def _work(task: Task) -> None:
     shards.finish(task.shard, part, entries)
 
 
-def _within(item: Item) -> Item:
+def within(item: Item) -> Item:
     """An item as its parser sees it: what lies in a shadow copy is live there; the timeline adds where that is."""
     return msgspec.structs.replace(item, state="live") if of_shadow(item.state) and "+" not in item.state else item
 

@@ -19,6 +19,7 @@ ALL_KNOWING = {"shellcase.run", "shellcase.cli", "shellcase.parsing", "shellcase
         "opening",
         "planning",
         "preflight",
+        "replay",
         "settings",
         "tell",
         "verification",

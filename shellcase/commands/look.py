@@ -19,6 +19,7 @@ from shellcase.export import FORMATS
 from shellcase.options import AsJson, CaseArg, EventArg, Keychain, RecoveryKey
 from shellcase.output import period, print_lines, write_events
 from shellcase.refusal import one_condition
+from shellcase.replay import read_again
 from shellcase.show import case_summary, describe_event
 
 
@@ -70,8 +71,12 @@ def timeline_command(
 
 
 def show_command(case_dir: CaseArg, event_id: EventArg) -> int:
-    """An event, the bytes it came from, and the hash of the artefact they lie in."""
-    return print_lines(describe_event(Case.look(case_dir), event_id))
+    """An event, its bytes, the hash of their artefact, and whether these bytes give it again; exit code 3 if not."""
+    case = Case.look(case_dir)
+    print_lines(describe_event(case, event_id))
+    code, lines = read_again(case, event_id)
+    print_lines(lines)
+    return code
 
 
 def parsers_command() -> int:
