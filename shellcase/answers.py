@@ -238,12 +238,12 @@ def _leaving(known: _Known) -> Answer:
     row = known.one(_NAMES, sorted({e for f in staged for e in f.events}))
     if row["n"]:
         text = (
-            f"An archive was made. {_count(row['n'], 'request')} for a file name that this file had got the answer 200 "
+            f"Signs of an archive. {_count(row['n'], 'request')} for a file name that this file had got the answer 200 "
             f"(first {row['first']} UTC, event {row['event']}): consistent with a download; another file of that name "
             "would leave the same record. The content is not shown."
         )
     else:
-        text = "An archive was made. That it left the server is not shown; outgoing traffic is not in a disk image."
+        text = "Signs of an archive. That it left the server is not shown; outgoing traffic is not in a disk image."
     return Answer(question=question, answer=text, status=POSSIBLE, findings=_numbers(staged))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -43,6 +44,14 @@ def parser_lines() -> Iterator[str]:
         yield f"    yields  {', '.join(k.name for k in parser.yields)}"
 
 
+_PLACES = re.compile(r"\{(\w+)(?:\|[^|{}]*\|([^|{}]*))?\}")
+
+
+def _place(match: re.Match[str]) -> str:
+    """A place that a finding fills, as people read it: `<page>`, or `<count> records` for `{count|record|records}`."""
+    return f"<{match[1]}> {match[2]}" if match[2] else f"<{match[1]}>"
+
+
 def rule_lines(rule_id: str) -> Iterator[str]:
     """A line per rule, or one rule with its words. UsageError for an unknown id."""
     rules = load_rules(RULES).rules
@@ -54,7 +63,7 @@ def rule_lines(rule_id: str) -> Iterator[str]:
         raise UsageError("no such rule", rule_id, "`shellcase rules` lists them")
     yield f"{rule.id} v{rule.version}: {rule.title}"
     yield f"claim {rule.claim}, weight {rule.weight}, ATT&CK {', '.join(rule.attack)}, reads {', '.join(rule.kinds)}"
-    yield f"record: {rule.observation}"
+    yield f"record: {_PLACES.sub(_place, rule.observation)}"
     yield f"inference: {rule.inference}"
     yield from (f"what else: {a}" for a in rule.alternatives)
     yield from (f"limit ({one.kind}): {one.text}" for one in rule.limits)

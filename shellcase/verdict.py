@@ -59,7 +59,11 @@ _POINTS: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "An account was made or put into a group by a command of the computer's own account",
         "A command of the computer's own account was to make an account or put one into a group",
     ),
-    (("PX-08",), "An archive was staged", "An archive was made in a folder used for staging; its content is not shown"),
+    (
+        ("PX-08",),
+        "An archive was staged",
+        "Records name an archive, or a command that makes one, in a folder used for staging; its content is not shown",
+    ),
     (
         ("PX-17",),
         "A log was cleared, or files were hidden or removed",

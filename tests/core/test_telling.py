@@ -1,0 +1,15 @@
+"""What the program tells of itself."""
+
+from __future__ import annotations
+
+from shellcase.tell import rule_lines
+
+
+def test_a_rule_is_told_in_words_without_the_brackets_of_its_template() -> None:
+    """Places that a finding fills are named, plurals are written out."""
+    [record] = [line for line in rule_lines("IS-02") if line.startswith("record: ")]
+    assert "<count> POST requests to <stem>" in record
+    for line in rule_lines(""):
+        told = [said for said in rule_lines(line.split()[0]) if said.startswith("record: ")]
+        assert told
+        assert "{" not in told[0]
