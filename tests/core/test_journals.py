@@ -15,7 +15,7 @@ from shellcase.case.description import read_meta
 from shellcase.case.journal import AuditLine, Journal
 from shellcase.errors import IntegrityError, UsageError
 from shellcase.model import Missing
-from shellcase.opening import _case_for, _take_in
+from shellcase.opening import _case_for, _refuse, _take_in
 from tests.core.test_case import an_item
 
 META = CaseMeta(case_number="1", fingerprints=("f",))
@@ -130,8 +130,9 @@ def test_adding_that_was_killed_halfway_may_be_started_again(case: Case) -> None
     case.meta = msgspec.structs.replace(case.meta, version=__version__)
     new = cast("Image", SimpleNamespace(fingerprint="g", path=Path("second.E01")))
     with pytest.raises(UsageError, match="not finished"):
-        _take_in(case, (new,))
+        _refuse(case, (new,))
     case.finish("adding")
+    _refuse(case, (new,))
     _take_in(case, (new,))
     assert read_meta(case.data / "case.json").fingerprints == ("f", "g")
     assert not case.done("adding")
