@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 
 from parsers import named
 from shellcase.case import Case
@@ -19,7 +18,7 @@ from shellcase.model import Issue, Job
 from shellcase.replay import Ask, Left, alone, ask_for, differing, read_again, replay
 from shellcase.timeline import Timeline
 
-_FEW, _MANY = 2, 400
+_FEW = 2
 _LEAST = 20  # parsers that have events in EX01
 _BYTES = 3  # changed in each event
 
@@ -85,22 +84,6 @@ def test_a_few_events_of_every_parser_come_again_from_their_bytes_alone(ex01: Ca
 
 def test_a_changed_byte_of_a_few_events_of_every_parser_is_noticed(ex01: Case, tmp_path: Path) -> None:
     _every_change_is_noticed(_asks(ex01, _FEW, tmp_path))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["ex01", "ex02"])
-def test_events_come_again_from_their_bytes_alone(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    """All events of the rare kinds, a sample of the mass kinds."""
-    case: Case = request.getfixturevalue(name)
-    _all_the_same(_asks(case, _MANY, tmp_path))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["ex01", "ex02"])
-def test_a_changed_byte_is_noticed(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    """The same events, some bytes of each."""
-    case: Case = request.getfixturevalue(name)
-    _every_change_is_noticed(_asks(case, _MANY, tmp_path))
 
 
 def test_an_event_that_its_bytes_do_not_give_is_told(ex01: Case, tmp_path: Path) -> None:
