@@ -77,7 +77,7 @@ def _sha256(path: Path) -> str:
 
 
 def check_unchanged(parent: Parent, progress: Progress) -> None:
-    """Read every sealed file again. UsageError when the case differs from its seal, IntegrityError for damage."""
+    """Read every sealed file again. IntegrityError when the case differs from its seal, in whatever way."""
     found = {p: f for p, f in survey(parent.root).items() if p.startswith("data/") and not p.startswith(WORK_FOLDER)}
     told = [f"{p} was added" for p in sorted(found.keys() - parent.files.keys())]
     gone = sorted(parent.files.keys() - found.keys())
@@ -92,7 +92,7 @@ def check_unchanged(parent: Parent, progress: Progress) -> None:
     told += [f"{e.path} was changed" for e in entries if e.path in parent.files and parent.files[e.path] != e]
     if told:
         more = f", and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
-        raise UsageError(
+        raise IntegrityError(
             f"the case changed since its seal: {'; '.join(told[:_SHOWN])}{more}",
             str(parent.root),
             "look whether that was meant, then run `shellcase seal` again",

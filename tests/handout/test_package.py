@@ -226,17 +226,18 @@ def test_a_case_that_changed_is_refused(sealed: tuple[Case, dict[str, bytes]], t
         with pytest.raises(kind) as caught:
             package(case, tmp_path / "p.zip", COURT, None, NOW)
         assert all(w in str(caught.value) for w in words), str(caught.value)
+        assert caught.value.exit_code == 3  # README: something differs
 
     added = root / "data/evidence/added.json"
     added.write_text("{}")
-    refused(UsageError, "added.json was added", "shellcase seal")
+    refused(IntegrityError, "added.json was added", "shellcase seal")
     added.unlink()
     listing = root / "data/evidence/files.csv"
     content = listing.read_bytes()
     listing.write_bytes(content + b"\n")
-    refused(UsageError, "files.csv was changed")
+    refused(IntegrityError, "files.csv was changed")
     listing.unlink()
-    refused(UsageError, "files.csv is gone")
+    refused(IntegrityError, "files.csv is gone")
     listing.write_bytes(content)
     log = root / "data/audit.jsonl"
     content = log.read_bytes()
