@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from parsers.ntfs.entries import attribute_text
 from parsers.ntfs.filetime import FIRST, LAST, moment
-from parsers.ntfs.tables import spell
+from parsers.ntfs.texts import spell
 from parsers.times import filetime_text
 from shellcase.model import Moment, Value
 

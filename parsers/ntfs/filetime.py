@@ -10,12 +10,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from parsers.ntfs.texts import put
 from parsers.times import FILETIME_1970 as EPOCH
 from parsers.times import FILETIME_LAST, filetime_ns
 from parsers.times import filetime_text as iso
 from shellcase.model import Moment
 
 FIRST = 365 * 864_000_000_000  # 1602-01-01: anything earlier is a sentinel
+_DAY = 864_000_000_000
+_SHAPE = b"0000-00-00T00:00:00.0000000Z"
+_PAIRS = np.array([list(f"{n:02}".encode()) for n in range(100)], np.uint8)
 LAST = FILETIME_LAST - FILETIME_LAST % 864_000_000_000 - 1  # the last day of 9999 means "never"
 
 Ticks = npt.NDArray[np.uint64]
@@ -49,11 +53,31 @@ def columns(ticks: Ticks) -> dict[str, pa.Array]:
 
 
 def _texts(ticks: Ticks) -> pa.Array:
-    """One text per tick; each distinct tick is spelled once, because instants repeat a lot."""
-    distinct, where = np.unique(ticks, return_inverse=True)
-    good = valid(distinct)
-    since = distinct[good].astype(np.int64) - EPOCH
-    micros = np.datetime_as_string((since // 10).astype("datetime64[us]")).tolist()
-    spelled = (f"{text}{digit}Z" for text, digit in zip(micros, (since % 10).tolist(), strict=True))
-    odd = (iso(tick) for tick in distinct[~good].tolist())
-    return pa.array([next(spelled if ok else odd) for ok in good.tolist()], pa.string()).take(pa.array(where))
+    """One text per tick, digit by digit; each distinct day is spelled once."""
+    good = valid(ticks)
+    since = np.where(good, ticks, np.uint64(EPOCH)).astype(np.int64) - EPOCH
+    days, where = np.unique(since // _DAY, return_inverse=True)
+    text = np.empty((len(ticks), len(_SHAPE)), np.uint8)
+    text[:] = np.frombuffer(_SHAPE, np.uint8)
+    text[:, :10] = (
+        np.frombuffer(np.datetime_as_string(days.astype("datetime64[D]")).astype("S10"), "V10")[where]
+        .view(np.uint8)
+        .reshape(-1, 10)
+    )
+    rest = since - days[where] * _DAY
+    seconds, ticked = (rest // 10**7).astype(np.int32), (rest % 10**7).astype(np.int32)
+    pairs = (
+        seconds // 3600,
+        seconds // 60 % 60,
+        seconds % 60,
+        ticked // 10**5,
+        ticked // 1000 % 100,
+        ticked // 10 % 100,
+    )
+    for at, pair in zip((11, 14, 17, 20, 22, 24), pairs, strict=True):
+        text[:, at : at + 2] = _PAIRS[pair]
+    text[:, 26] = ticked % 10 + ord("0")
+    bounds = np.arange(len(ticks) + 1, dtype=np.int32) * len(_SHAPE)
+    plain = pa.StringArray.from_buffers(len(ticks), pa.py_buffer(bounds), pa.py_buffer(text.tobytes()))
+    odd = np.flatnonzero(~good)
+    return put(plain, odd, [iso(tick) for tick in ticks[odd].tolist()])

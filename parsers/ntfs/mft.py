@@ -14,11 +14,38 @@ from parsers.crc import CRC
 from parsers.leaning import whole
 from parsers.ntfs import filetime
 from parsers.ntfs.entries import lines
-from parsers.ntfs.records import BAAD, EMPTY, FOREIGN, GOOD, TORN, Block, Ints, attributes, blocks, record_size
+from parsers.ntfs.records import (
+    BAAD,
+    BLOCK_BYTES,
+    EMPTY,
+    FOREIGN,
+    GOOD,
+    TORN,
+    Block,
+    Ints,
+    attributes,
+    blocks,
+    record_size,
+)
 from parsers.ntfs.rows import Lines, batch
 from parsers.ntfs.survey import Survey, survey
 from parsers.ntfs.tree import Paths
-from shellcase.model import EventBatch, Grade, Issue, Job, Kind, Ledger, Parser, ParserOutput, merge_ledgers
+from shellcase.model import (
+    EventBatch,
+    Grade,
+    Issue,
+    Job,
+    Kind,
+    Ledger,
+    Parser,
+    ParserOutput,
+    Source,
+    Span,
+    merge_ledgers,
+)
+
+SPLIT_FROM = 32 << 20
+"""An $MFT of fewer bytes is read by one process."""
 
 _WRONG = {
     BAAD: ("NTFS itself marked this record as bad", "FILE", "BAAD"),
@@ -37,10 +64,10 @@ def parse(job: Job) -> Iterator[ParserOutput]:
     drive = drive_of(job.source.path)
     known = survey(job.source)
     paths = Paths(drive, known.tree.up)
-    yield from _strays(known)
+    yield from _strays(known, job.span)
     ledgers: list[Ledger] = []
     with job.source.open() as stream:
-        for block, rest in blocks(stream, known.record_size):
+        for block, rest in blocks(stream, known.record_size, job.span):
             ledgers.append((yield from _block(block, known, paths, job.source.state)))
             if rest:
                 ledgers.append((yield from _rest(rest, (block.first + len(block.raw)) * block.size)))
@@ -82,13 +109,15 @@ def _undated(table: Lines, size: int) -> Iterator[Issue]:
             length=size,
             expected="a FILETIME between 1602 and 9999",
             found=", ".join(map(str, table.times[i].tolist())),
-            locator=table.locator[i],
+            locator=table.locator[i].as_py(),
         )
 
 
-def _strays(known: Survey) -> Iterator[Issue]:
+def _strays(known: Survey, span: Span | None) -> Iterator[Issue]:
     """Extension records in use whose base record does not know them any more."""
     for entry in known.strays.tolist():
+        if span and not span.offset <= entry * known.record_size < span.offset + span.length:
+            continue
         base = int(known.tree.base[entry])
         yield Issue(
             grade="odd",
@@ -131,6 +160,14 @@ def _rest(rest: bytes, at: int) -> Generator[ParserOutput, None, Ledger]:
     return Ledger(bytes_seen=len(rest), found=1, failed=1, failed_ranges=((at, len(rest)),))
 
 
+def split(source: Source) -> tuple[Span, ...]:
+    """Two halves of a big one, cut between blocks. Each part reads all names first, so more parts would not pay."""
+    half = source.size // 2 // BLOCK_BYTES * BLOCK_BYTES
+    if source.size < SPLIT_FROM:
+        return (Span(0, source.size),)
+    return Span(0, half), Span(half, source.size - half)
+
+
 def recognises(head: bytes, path: str) -> bool:
     r"""Records of its own kind at the start, and either the name `$MFT` or entry 0 that calls itself so."""
     name = path.rpartition("\\")[2].casefold()
@@ -168,6 +205,7 @@ PARSER = Parser(
     ),
     recognises=recognises,
     context=whole,
+    split=split,
     parse=parse,
     tier=0,
 )

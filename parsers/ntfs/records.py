@@ -7,12 +7,15 @@ number whose true bytes lie in the update sequence array. Attributes start on mu
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
+
+from shellcase.model import Span
 
 STRIDE = 512
 BLOCK_BYTES = 4 << 20
@@ -47,7 +50,9 @@ class Block:
 
     def cut(self, rows: Ints, at: Ints, width: int) -> Bytes:
         """`width` bytes of each of `rows` from byte `at` on: (len(rows), width). The caller has checked the bounds."""
-        piece: Bytes = self.raw[rows[:, None], at[:, None] + np.arange(width)]
+        places = max(self.raw.size - width + 1, 0)
+        sliding = np.ndarray((places,), f"V{width}", self.raw, strides=(1,))
+        piece: Bytes = sliding[rows * self.size + at].view(np.uint8).reshape(len(rows), width)
         return piece
 
 
@@ -79,10 +84,13 @@ def nothing(size: int) -> Block:
     return Block(0, np.zeros((0, size), np.uint8), np.zeros(0, np.int8))
 
 
-def blocks(stream: BinaryIO, size: int) -> Iterator[tuple[Block, bytes]]:
-    """All records in order, and with the last block the bytes that do not fill a record."""
-    first = 0
-    while chunk := stream.read(BLOCK_BYTES):
+def blocks(stream: BinaryIO, size: int, span: Span | None = None) -> Iterator[tuple[Block, bytes]]:
+    """All records (of a part) in order, and with the last block the bytes that do not fill a record."""
+    at, end = (span.offset, span.offset + span.length) if span else (0, sys.maxsize)
+    stream.seek(at)
+    first = at // size
+    while chunk := stream.read(min(BLOCK_BYTES, end - at)):
+        at += len(chunk)
         n, rest = divmod(len(chunk), size)
         raw = np.frombuffer(chunk, np.uint8, n * size).reshape(n, size).copy()
         yield Block(first, raw, _mend(raw)), chunk[n * size :] if rest else b""
@@ -91,10 +99,12 @@ def blocks(stream: BinaryIO, size: int) -> Iterator[tuple[Block, bytes]]:
 
 def _mend(raw: Bytes) -> npt.NDArray[np.int8]:
     """Undo the fix-ups in place and grade each record."""
-    grade = np.where(raw.any(axis=1), FOREIGN, EMPTY).astype(np.int8)
+    grade = np.full(len(raw), FOREIGN, np.int8)
     if not len(raw):
         return grade
     mark = np.ascontiguousarray(raw[:, :4]).view("<u4")[:, 0]
+    unmarked = np.flatnonzero(mark == 0)
+    grade[unmarked[~raw[unmarked].any(axis=1)]] = EMPTY
     grade[mark == int.from_bytes(b"BAAD", "little")] = BAAD
     rows = np.flatnonzero(mark == int.from_bytes(b"FILE", "little"))
     head = np.ascontiguousarray(raw[rows, :8]).view("<u2").astype(np.int64)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from parsers.ntfs.filetime import Ticks, columns
 from parsers.ntfs.records import Ints
+from parsers.ntfs.texts import join
 
 _LETTERS = ((2, "M"), (8, "A"), (4, "C"), (1, "B"))  # bit of the column born, modified, changed, accessed
 _WORDS = ((1, "born"), (2, "modified"), (4, "record changed"), (8, "accessed"))
@@ -38,10 +38,10 @@ class Lines:
     slot: Ints  # the first of the four ordinals of this line within its entry
     gone: Ints  # 1 where the entry is not in use
     times: Ticks
-    path: list[str]
-    locator: list[str]
-    about: list[str]  # JSON members of the entry
-    name: list[str]  # JSON members of the name, and the closing brace
+    path: pa.StringArray
+    locator: pa.StringArray
+    about: pa.StringArray  # JSON members of the entry
+    name: pa.StringArray  # JSON members of the name, and the closing brace
 
 
 def batch(lines: Lines, record_size: int, state: str = "live") -> pa.RecordBatch:
@@ -51,19 +51,19 @@ def batch(lines: Lines, record_size: int, state: str = "live") -> pa.RecordBatch
     order = np.lexsort((ordinal, lines.entry[row]))
     row, column, mask, ordinal = row[order], column[order], mask[order], ordinal[order]
     kind = lines.fn[row] * 16 + mask
-    path = pa.array(lines.path, pa.string()).take(pa.array(row))
+    path = lines.path.take(pa.array(row))
     out = columns(lines.times[row, column]) | {
         "act": _ACTS.take(pa.array(mask)),
         "offset": pa.array(lines.entry[row] * record_size),
-        "locator": pa.array(lines.locator, pa.string()).take(pa.array(row)),
+        "locator": lines.locator.take(pa.array(row)),
         "state": pa.array([state, "deleted" if state == "live" else state]).take(pa.array(lines.gone[row])),
         "ordinal": pa.array(ordinal.astype(np.int32)),
-        "subject": _join(path, _ENDS.take(pa.array(lines.gone[row] * 32 + kind))),
+        "subject": join(path, _ENDS.take(pa.array(lines.gone[row] * 32 + kind))),
         "file_path": path,
-        "data": _join(
+        "data": join(
             _HEADS.take(pa.array(kind)),
-            pa.array(lines.about, pa.string()).take(pa.array(row)),
-            pa.array(lines.name, pa.string()).take(pa.array(row)),
+            lines.about.take(pa.array(row)),
+            lines.name.take(pa.array(row)),
         ),
     }
     out |= _constants(len(row), record_size)
@@ -77,10 +77,6 @@ def _instants(times: Ticks) -> tuple[Ints, Ints, Ints]:
     first = np.argmax(same, axis=2) == np.arange(4)
     row, column = np.nonzero(first)
     return row, column, mask[row, column]
-
-
-def _join(*parts: pa.Array) -> pa.Array:
-    return pc.call_function("binary_join_element_wise", [*parts, pa.scalar("")])
 
 
 def _constants(count: int, record_size: int) -> dict[str, pa.Array]:

@@ -29,7 +29,6 @@ def survey(source: Source) -> Survey:
     late_names, late_streams = list[Names](), list[Streams]()
     with source.open() as stream:
         size = record_size(stream.read(1 << 16))
-        stream.seek(0)
         tree = Tree(source.size // size)
         for block, _ in chain(blocks(stream, size), [(nothing(size), b"")]):
             tree.add(block)

@@ -6,14 +6,15 @@ row carries `owner`, the entry it speaks for. That also finds extensions whose l
 
 from __future__ import annotations
 
-from codecs import utf_16_le_decode
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from parsers.ntfs.filetime import Ticks
 from parsers.ntfs.records import Attributes, Block, Bytes, Ints, resident
+from parsers.ntfs.texts import spell, spelled
 
 ENTRY = np.uint64(0xFFFF_FFFF_FFFF)
 SEQ_SHIFT = np.uint64(48)
@@ -30,11 +31,10 @@ class Names:
     times: Ticks
     flags: Words
     space: Bytes
-    text: list[str]
+    text: pa.StringArray
 
     def take(self, rows: Ints) -> Names:
         """The rows named, in that order."""
-        text = [self.text[i] for i in rows]
         return Names(
             self.owner[rows],
             self.home[rows],
@@ -42,7 +42,7 @@ class Names:
             self.times[rows],
             self.flags[rows],
             self.space[rows],
-            text,
+            self.text.take(pa.array(rows)),
         )
 
 
@@ -80,7 +80,7 @@ def join_names(parts: list[Names]) -> Names:
         np.concatenate([getattr(p, column) for p in parts])
         for column in ("owner", "home", "parent", "times", "flags", "space")
     )
-    return Names(owner, home, parent, times, flags, space, [t for p in parts for t in p.text])
+    return Names(owner, home, parent, times, flags, space, pa.concat_arrays([p.text for p in parts]))
 
 
 def join_streams(parts: list[Streams]) -> Streams:
@@ -90,11 +90,6 @@ def join_streams(parts: list[Streams]) -> Streams:
     )
     content = [c for p in parts for c in p.content]
     return Streams(owner, home, size, inside, [t for p in parts for t in p.text], content)
-
-
-def spell(raw: bytes) -> str:
-    """UTF-16 from the disk; bytes that are no text (half a surrogate) stay visible as escapes."""
-    return utf_16_le_decode(raw, "backslashreplace", True)[0]
 
 
 def owners(block: Block) -> Ints:
@@ -111,9 +106,7 @@ def names(block: Block, attrs: Attributes, owner: Ints) -> Names:
     fits = 66 + 2 * head[:, 64].astype(np.int64) <= inside
     row, at, head = attrs.row[fits], at[fits], head[fits]
     words = np.ascontiguousarray(head[:, :40]).view("<u8")
-    whole, start = block.raw.tobytes(), row * block.size + at + 66
-    ends = start + 2 * head[:, 64].astype(np.int64)
-    text = [spell(whole[a:e]) for a, e in zip(start.tolist(), ends.tolist(), strict=True)]
+    text = spelled(block.raw.reshape(-1), row * block.size + at + 66, head[:, 64].astype(np.int64))
     flags = np.ascontiguousarray(head[:, 56:60]).view("<u4")[:, 0]
     return Names(owner[row], row + block.first, words[:, 0], words[:, 1:5], flags, head[:, 65], text)
 
@@ -140,7 +133,10 @@ def streams(block: Block, attrs: Attributes, owner: Ints) -> Streams:
     start = np.ones(len(size), np.bool_)
     start[far] = tail[:, 0] == 0  # lowest virtual cluster number
     keep = np.flatnonzero(start)
-    text = [_stream_name(block, int(attrs.row[i]), int(attrs.at[i]), int(attrs.length[i])) for i in keep]
+    text = [""] * len(keep)
+    for n in np.flatnonzero(head[keep, 9]).tolist():
+        i = keep[n]
+        text[n] = _stream_name(block, int(attrs.row[i]), int(attrs.at[i]), int(attrs.length[i]))
     row = attrs.row[keep]
     inside = _inside(block, attrs, keep, ~out, text)
     return Streams(owner[row], row + block.first, size[keep], ~out[keep], text, inside)
@@ -150,8 +146,10 @@ def _inside(block: Block, attrs: Attributes, keep: Ints, near: npt.NDArray[np.bo
     """Bytes that lie in the record itself, as text: of deleted files, and of every Zone.Identifier."""
     told = [""] * len(keep)
     used = (block.column(22, "<u2").astype(np.int64) & 1)[attrs.row]
-    marked = np.array([name == "Zone.Identifier" for name in text], np.bool_)
-    wanted = near[keep] & (marked | ((used[keep] == 0) & np.array([not name for name in text], np.bool_)))
+    wanted = near[keep] & (used[keep] == 0)
+    for n, name in enumerate(text):
+        if name:
+            wanted[n] = near[keep[n]] and name == "Zone.Identifier"
     for n in np.flatnonzero(wanted).tolist():
         i = int(keep[n])
         raw = block.raw[attrs.row[i], attrs.at[i] : attrs.at[i] + attrs.length[i]].tobytes()

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pyarrow as pa
 
-from parsers.ntfs.records import GOOD, Block
+from parsers.ntfs.records import GOOD, Block, Ints
 from parsers.ntfs.tables import Names
 
 ROOT = 5
@@ -26,7 +27,9 @@ class Tree:
     """Names, parents and sequence numbers of all entries of one $MFT."""
 
     def __init__(self, count: int) -> None:
-        self.name: list[str | None] = [None] * count
+        self._texts: list[pa.LargeStringArray] = [pa.array([""], pa.large_string())]
+        self._text = np.zeros(count, np.int64)  # the number of an entry's name in all of these, 0 where it has none
+        self._learnt = 1
         self.parent = np.zeros(count, np.uint64)
         self.base = np.zeros(count, np.uint64)
         self.seq = np.full(count, -1, np.int64)
@@ -34,7 +37,7 @@ class Tree:
         self._rank = np.full(count, -1, np.int8)
 
     def __len__(self) -> int:
-        return len(self.name)
+        return len(self._text)
 
     def add(self, block: Block) -> None:
         """Take in the headers of a block."""
@@ -54,8 +57,18 @@ class Tree:
         best = best[rank[best] > self._rank[table.owner[best]]]
         owner = table.owner[best]
         self._rank[owner], self.parent[owner] = rank[best], table.parent[best]
-        for entry, row in zip(owner.tolist(), best.tolist(), strict=True):
-            self.name[entry] = table.text[row]
+        self._text[owner] = self._learnt + np.arange(len(best))
+        self._texts.append(table.text.take(pa.array(best)).cast(pa.large_string()))
+        self._learnt += len(best)
+
+    def names(self, entries: Ints) -> pa.StringArray:
+        """The best name of each of these, empty where none is known."""
+        return self._all().take(pa.array(self._text[entries])).cast(pa.string())
+
+    def _all(self) -> pa.LargeStringArray:
+        if len(self._texts) > 1:
+            self._texts = [pa.concat_arrays(self._texts)]
+        return self._texts[0]
 
     def fits(self, entry: int, seq: int) -> bool:
         """Whether this entry is (or, freed, was) the file that a reference with this sequence means."""
@@ -71,11 +84,10 @@ class Tree:
 
     def up(self, entry: int, seq: int) -> tuple[str, int, int] | None:
         """Name and parent reference of a file, None where the tree does not know it."""
-        name = self.name[entry] if self.fits(entry, seq) else None
-        if name is None:
+        if not self.fits(entry, seq) or not self._text[entry]:
             return None
         parent = int(self.parent[entry])
-        return name, parent & 0xFFFF_FFFF_FFFF, parent >> 48
+        return self._all()[int(self._text[entry])].as_py(), parent & 0xFFFF_FFFF_FFFF, parent >> 48
 
 
 class Paths:

@@ -6,7 +6,7 @@ import struct
 
 from msgspec import Struct
 
-from parsers.ntfs.tables import spell
+from parsers.ntfs.texts import spell
 
 _V2 = struct.Struct("<IHHQQqQIIIIHH")
 _V3 = struct.Struct("<IHHQQQQqQIIIIHH")
