@@ -15,13 +15,13 @@ from msgspec import Struct, structs
 from collector import identity
 from collector.definitions import Catalogue, load
 from collector.deleted import DEFINITION, Recovered, deleted_files
+from collector.describe import source_record
 from collector.image import Image
 from collector.judge import Judge
 from collector.leftout import left_line
 from collector.machines import Disk, disks_of
 from collector.ntfs import FileRecord
 from collector.queue import Preflight, Wanted, preflight, queue
-from collector.records import source_record
 from collector.resolve import Target, resolve
 from collector.runs import StreamInfo
 from collector.security import Descriptors

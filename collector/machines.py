@@ -62,19 +62,3 @@ def _grouped(sources: Sequence[tuple[str, Image]], volumes: Sequence[VolumeTree]
 def _fitting(images: Iterable[Image], volumes: Sequence[VolumeTree], known: Sequence[HostFacts]) -> HostFacts | None:
     """The machine of the case that a source without Windows belongs to: only where there is just one."""
     return known[0] if len(known) == 1 and not homes_of(volumes) else None
-
-
-def same_machine(host: HostFacts, other: HostFacts) -> bool:
-    """By machine SID and MachineGuid, never by name: clones carry one SID, reinstalled machines one name."""
-    told = _told(host, other)
-    return bool(told) and all(a == b for a, b in told)
-
-
-def untold(host: HostFacts, other: HostFacts) -> bool:
-    """Whether nothing can tell: one of them has no identity, or they have none in common."""
-    return not _told(host, other)
-
-
-def _told(host: HostFacts, other: HostFacts) -> list[tuple[str, str]]:
-    pairs = ((host.machine_sid, other.machine_sid), (host.machine_guid.lower(), other.machine_guid.lower()))
-    return [(a, b) for a, b in pairs if a and b]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from shellcase import __version__
-from shellcase.commands import crosscheck, custody, handing, look, paper, sealing, sources, verifying, work
 from shellcase.errors import OK, USAGE, Interrupted, ShellcaseError
 from shellcase.failures import of_the_system, say
 
@@ -19,15 +19,33 @@ def _leave(code: int | None, **_options: object) -> None:
     raise typer.Exit(code or OK)
 
 
-app = typer.Typer(
-    name="shellcase",
-    result_callback=_leave,
-    help="A disk image of a broken-into Exchange server in; a case folder, one timeline and a report out.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+VERBS = (
+    ("run", "work", "run_command"),
+    ("collect", "work", "collect_command"),
+    ("add", "work", "add_command"),
+    ("parse", "work", "parse_command"),
+    ("detect", "work", "detect_command"),
+    ("report", "work", "report_command"),
+    ("demo", "work", "demo_command"),
+    ("verify-source", "sources", "verify_source_command"),
+    ("keygen", "sealing", "keygen_command"),
+    ("seal", "sealing", "app"),
+    ("custody", "custody", "app"),
+    ("verify", "verifying", "verify_command"),
+    ("certify", "paper", "certify_command"),
+    ("crosscheck", "crosscheck", "crosscheck_command"),
+    ("export-case", "paper", "export_case_command"),
+    ("extract", "handing", "extract_command"),
+    ("export", "handing", "export_command"),
+    ("package", "handing", "package_command"),
+    ("excerpt", "handing", "excerpt_command"),
+    ("info", "look", "info_command"),
+    ("timeline", "look", "timeline_command"),
+    ("show", "look", "show_command"),
+    ("parsers", "look", "parsers_command"),
+    ("rules", "look", "rules_command"),
 )
+"""Every verb in the order of the help text: its name, its file in `shellcase.commands`, what is called there."""
 
 
 def _version(value: bool) -> None:
@@ -36,7 +54,6 @@ def _version(value: bool) -> None:
         raise typer.Exit(OK)
 
 
-@app.callback()
 def _root(
     version: Annotated[
         bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Show the version.")
@@ -45,31 +62,25 @@ def _root(
     """Options that stand before a verb."""
 
 
-# Every verb, in the order of the help text.
-app.command("run")(work.run_command)
-app.command("collect")(work.collect_command)
-app.command("add")(work.add_command)
-app.command("parse")(work.parse_command)
-app.command("detect")(work.detect_command)
-app.command("report")(work.report_command)
-app.command("demo")(work.demo_command)
-app.command("verify-source")(sources.verify_source_command)
-app.command("keygen")(sealing.keygen_command)
-app.add_typer(sealing.app, name="seal")
-app.add_typer(custody.app, name="custody")
-app.command("verify")(verifying.verify_command)
-app.command("certify")(paper.certify_command)
-app.command("crosscheck")(crosscheck.crosscheck_command)
-app.command("export-case")(paper.export_case_command)
-app.command("extract")(handing.extract_command)
-app.command("export")(handing.export_command)
-app.command("package")(handing.package_command)
-app.command("excerpt")(handing.excerpt_command)
-app.command("info")(look.info_command)
-app.command("timeline")(look.timeline_command)
-app.command("show")(look.show_command)
-app.command("parsers")(look.parsers_command)
-app.command("rules")(look.rules_command)
+def program(verb: str = "") -> typer.Typer:
+    """The command line: with one verb if it is known, so that no other's libraries are loaded; else with all."""
+    app = typer.Typer(
+        name="shellcase",
+        result_callback=_leave,
+        callback=_root,
+        help="A disk image of a broken-into Exchange server in; a case folder, one timeline and a report out.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for name, file, attribute in [v for v in VERBS if v[0] == verb] or VERBS:
+        found = getattr(import_module(f"shellcase.commands.{file}"), attribute)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
+    return app
 
 
 def main() -> int:
@@ -77,7 +88,7 @@ def main() -> int:
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        app()
+        program(next((a for a in sys.argv[1:] if not a.startswith("-")), ""))()
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else USAGE
     except ShellcaseError as error:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from collector.machines import same_machine
 from collector.records import SourceRecord
+from collector.samehost import same_machine
 from shellcase.clean import plain
 
 _LONGEST = 64

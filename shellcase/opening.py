@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from collector.encrypted import NO_KEYS, Keys
 from collector.image import Image, open_source
+from collector.keychain import NO_KEYS, Keys
 from collector.records import SourceRecord
 from collector.sameness import Sameness, compare
 from shellcase import __version__

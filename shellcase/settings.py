@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from collector.encrypted import Keys
+from collector.keychain import Keys
 from shellcase.errors import UsageError
 from shellcase.verification import MODES
 

@@ -12,8 +12,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from collector.machines import same_machine, untold
 from collector.records import SourceRecord
+from collector.samehost import same_machine, untold
 from shellcase.copies import counted
 from shellcase.records import Item
 

@@ -27,7 +27,7 @@ ALL_KNOWING = {"shellcase.run", "shellcase.cli", "shellcase.parsing", "shellcase
     )
 }
 IMAGE_LIBRARIES = ("dissect.target", "dissect.volume", "dissect.hypervisor", "dissect.fve", "dissect.evidence")
-OPENERS = {"collector.containers", "collector.partitions", "collector.encrypted", "collector.gathered.ad1"}
+OPENERS = {"collector.containers", "collector.partitions", "collector.bitlocker", "collector.gathered.ad1"}
 ONE_FILE = {"shellcase.seal.standalone"}
 """The verifier for the other side: it ships in every seal, so it must be one file that needs no other."""
 _FILES = sorted(p for room in ROOMS for p in (ROOT / room).rglob("*.py"))

@@ -12,8 +12,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from collector.encrypted import Keys
 from collector.image import Image, open_source
+from collector.keychain import Keys
 from collector.secondreader import SecondReader, Unanswered, dissect_ntfs, sleuthkit
 from shellcase import opening
 from shellcase.case import Case

@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from collector.encrypted import Keys
+from collector.keychain import Keys
 from shellcase import tell
 from shellcase.case import Case
 from shellcase.clean import plain

@@ -11,10 +11,10 @@ from msgspec import Struct
 
 from collector.checkpoint import Journal
 from collector.damage import localise
-from collector.encrypted import NO_KEYS, Keys
 from collector.gathered import Gathered
 from collector.hashing import FullPass, full_pass
 from collector.image import Image, open_source
+from collector.keychain import NO_KEYS, Keys
 from collector.records import SourceRecord
 from collector.verify import judge, lost_ranges
 from shellcase.case import Case

@@ -11,8 +11,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from collector.encrypted import Keys
 from collector.image import Image, open_source
+from collector.keychain import Keys
 from collector.records import SourceRecord
 from collector.sameness import compare
 from shellcase import opening

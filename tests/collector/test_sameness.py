@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from collector.describe import source_record
 from collector.image import open_source
-from collector.records import SourceRecord, source_record
+from collector.records import SourceRecord
 from collector.sameness import Sameness, compare
 from shellcase.model import HostFacts
 from tests.collector import tamper

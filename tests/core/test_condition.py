@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from shellcase.case import Case
-from shellcase.cli import app
+from shellcase.cli import program
 from shellcase.errors import UsageError
 from shellcase.refusal import one_condition
 from shellcase.timeline import Timeline
@@ -79,7 +79,7 @@ def test_no_condition_reaches_files_or_the_environment(tmp_path: Path, where: st
 def test_the_verb_keeps_to_the_period(ex01: Case) -> None:
     """The bracket was closed by the condition, so that `--until` concerned its last part alone."""
     words = ["timeline", str(ex01.root), "--until", "1990-01-01", "--format", "jsonl", "--where"]
-    assert CliRunner().invoke(app, [*words, "true"]).stdout == ""
-    escaped = CliRunner().invoke(app, [*words, "true) OR (true"])
+    assert CliRunner().invoke(program(), [*words, "true"]).stdout == ""
+    escaped = CliRunner().invoke(program(), [*words, "true) OR (true"])
     assert escaped.exit_code != 0
     assert escaped.stdout == ""

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from shellcase.case import Case, CaseMeta
-from shellcase.cli import app
+from shellcase.cli import program
 from shellcase.errors import ShellcaseError
 from tests.conftest import EX01, EX02
 
@@ -39,7 +39,7 @@ def state(root: Path) -> dict[str, str]:
 
 def refused(root: Path, *words: str) -> None:
     """The command ends with an error of ours or of the command line."""
-    done = CliRunner().invoke(app, [str(root) if w == "CASE" else w for w in words])
+    done = CliRunner().invoke(program(), [str(root) if w == "CASE" else w for w in words])
     assert done.exit_code != 0
     assert isinstance(done.exception, ShellcaseError | SystemExit), done.exception
 

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from shellcase.case import Case
-from shellcase.cli import app
+from shellcase.cli import program
 from shellcase.errors import IntegrityError
 from shellcase.handout.opening import open_to_hand_out
 from shellcase.paper.custody import Facts, add_entry
@@ -43,7 +43,7 @@ def sealed(made: Sealed, tmp_path: Path) -> Sealed:
 
 
 def say(*words: str | Path) -> Result:
-    return CliRunner().invoke(app, [str(w) for w in words])
+    return CliRunner().invoke(program(), [str(w) for w in words])
 
 
 def snapshot(root: Path) -> dict[str, bytes | None]:

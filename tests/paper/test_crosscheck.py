@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from shellcase.case import Case
-from shellcase.cli import app
+from shellcase.cli import program
 from shellcase.errors import INTEGRITY, OK, UsageError
 from shellcase.model import Item
 from shellcase.paper.crosscheck import LARGE_ONES, SMALL, read_comparisons, sample, unfit
@@ -33,7 +33,7 @@ def keep_only(case: Case, wanted: list[Item]) -> None:
 
 def crosscheck(case: Case, *words: str, image: Path = EX01) -> int:
     """The exit code of the verb."""
-    done = CliRunner().invoke(app, ["crosscheck", str(case.root), "--image", str(image), "-q", *words])
+    done = CliRunner().invoke(program(), ["crosscheck", str(case.root), "--image", str(image), "-q", *words])
     if isinstance(done.exception, UsageError):
         raise done.exception
     assert isinstance(done.exception, SystemExit | None), done.output

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from shellcase.case import Case
-from shellcase.cli import app
+from shellcase.cli import program
 from shellcase.errors import UsageError
 from tests.paper.copies import copy_of
 
@@ -22,7 +22,7 @@ def case(ex01: Case, tmp_path: Path) -> Case:
 
 def typed(*words: object) -> Result:
     """What a command line came to; a refusal is raised."""
-    done = CliRunner().invoke(app, list(map(str, words)))
+    done = CliRunner().invoke(program(), list(map(str, words)))
     if isinstance(done.exception, UsageError):
         raise done.exception
     return done

@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from shellcase.case import Case
-from shellcase.cli import app
+from shellcase.cli import program
 from shellcase.handout.zipped import write_zip
 from shellcase.seal import merkle, standalone
 from shellcase.seal.canonical import canonical
@@ -151,7 +151,7 @@ def test_a_seal_by_another_key_than_the_one_before_says_so(root: Path, tmp_path:
 def test_the_folder_in_a_packages_zip_keeps_its_name(made: Made, root: Path, tmp_path: Path) -> None:
     """It is what a receiver sees first, and nothing in the seal held it."""
     words = ("package", root, tmp_path / "p.zip", "--for", "production", "--key", made[1].path, "-q")
-    assert CliRunner().invoke(app, [str(w) for w in words]).exit_code == 0
+    assert CliRunner().invoke(program(), [str(w) for w in words]).exit_code == 0
     with zipfile.ZipFile(tmp_path / "p.zip") as archive:
         archive.extractall(tmp_path / "out")
     [folder] = (tmp_path / "out").iterdir()
