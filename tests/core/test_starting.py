@@ -45,5 +45,5 @@ def test_one_verb_alone_is_the_verb_of_all(verb: str) -> None:
 
 
 def _callbacks(app: typer.Typer) -> dict[str | None, object]:
-    groups = {str(g.name): g.typer_instance for g in app.registered_groups}
-    return {**{c.name: c.callback for c in app.registered_commands}, **groups}
+    found: dict[str | None, object] = {c.name: c.callback for c in app.registered_commands}
+    return found | {str(g.name): g.typer_instance for g in app.registered_groups}
