@@ -78,7 +78,8 @@ class Sheet:
 
     def line(self, row: int) -> str:
         """The whole row as text."""
-        return self.raw[int(self.starts(0)[row]) : int(self.ends(self.width - 1)[row])].decode()
+        first = self.first[row]
+        return self.raw[int(self.bounds[first]) : int(self.bounds[first + 2 * self.width - 1])].decode()
 
     def fixed(self, field: int, size: int) -> Bytes:
         """The first `size` bytes of a field as rows of a table; what lies behind a shorter field is there as well."""

@@ -78,8 +78,11 @@ class Block:
 
     def line(self, index: int) -> Line:
         """One line by its number in the block."""
-        offsets, lengths = self.offsets()
-        raw = self.raw[int(self.starts[index]) : int(self.ends[index])]
+        start, end = int(self.starts[index]), int(self.ends[index])
+        raw = self.raw[start:end]
+        if self.places is None:
+            return Line(self.offset + start, end - start, raw)
+        offsets, lengths = self.places
         return Line(int(offsets[index]), int(lengths[index]), raw)
 
     def headers(self) -> Bools:

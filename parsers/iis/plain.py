@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from parsers.clocks import clocks, days
 from parsers.columns import Bytes, Places, Sheet, all_of, by_value, cut, windows
-from parsers.iis.repair import fits
+from parsers.iis.repair import all_fit, fits
 from parsers.iis.row import CHECKED, ZONE, ZONE_DAY, Names
 from parsers.lines import Block, Bools, Ints
 from parsers.picking import first_of_rows, places_of, within
@@ -68,7 +68,7 @@ def _careful(words: Sequence[str], fields: Sequence[str]) -> bool:
     """A line beyond ASCII must have all known forms, or else be read one by one."""
     user = words[fields.index("cs-username")] if "cs-username" in fields else "-"
     whole = all(words) and user == user.strip() and "cs-uri" not in fields and "s-reason" not in fields
-    return whole and all(map(fits, fields, words))
+    return whole and all_fit(fields, words)
 
 
 def batch_of(block: Block, sheet: Sheet, ns: Ints, odd: Odd, names: Names, number: int) -> EventBatch:

@@ -8,7 +8,8 @@ remaining words go to the free fields, to the likeliest first. The choice is a s
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 MOST_EXTRA = 256
 """More words too many than this make a line hopeless."""
@@ -43,11 +44,26 @@ _LIKELY = {"cs-username": 1, "cs(user-agent)": 2, "cs(cookie)": 2, "cs(referer)"
 _UNLIKELY = 4
 _NEVER = 1 << 30
 
+_Form = Callable[[str], re.Match[str] | None]
+
 
 def fits(field: str, word: str) -> bool:
     """Whether a word has the form of a field; free fields take anything."""
     form = _FORMS.get(field.lower())
     return form is None or form.fullmatch(word) is not None
+
+
+@lru_cache(maxsize=4)
+def _grammar(fields: tuple[str, ...]) -> tuple[tuple[_Form | None, int], ...]:
+    """For each field what takes exactly one word of its form, or else nothing, and the price of a word more."""
+    names = [field.lower() for field in fields]
+    return tuple((_FORMS[n].fullmatch if n in _FORMS else None, _LIKELY.get(n, _UNLIKELY)) for n in names)
+
+
+def all_fit(fields: Sequence[str], words: Sequence[str]) -> bool:
+    """Whether each word has the form of its field."""
+    forms = _grammar(tuple(fields))
+    return all(form is None or form(word) for (form, _price), word in zip(forms, words, strict=False))
 
 
 def repair(fields: Sequence[str], words: Sequence[str]) -> list[str] | None:
@@ -58,25 +74,30 @@ def repair(fields: Sequence[str], words: Sequence[str]) -> list[str] | None:
     # cost[e]: the least cost so far with e words given away beyond one per field; steps remember the way
     cost = [0] + [_NEVER] * extra
     steps: list[list[int]] = []
-    for number, field in enumerate(fields):
-        cost, taken = _advance(field, words[number : number + extra + 1], cost)
+    for number, (form, price) in enumerate(_grammar(tuple(fields))):
+        if form is None:
+            cost, taken = _free(price, cost)
+        else:
+            cost, taken = _rigid(form, words[number : number + extra + 1], cost), [0] * (extra + 1)
+            if min(cost) >= _NEVER:
+                return None
         steps.append(taken)
     return _walk_back(words, steps, extra) if cost[extra] < _NEVER else None
 
 
-def _advance(field: str, words: Sequence[str], cost: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Let one field take its first word at each possible place, and more words if it may."""
-    name = field.lower()
-    rigid = name in _FORMS
-    price = _LIKELY.get(name, _UNLIKELY)
-    fresh: list[int] = []
-    taken: list[int] = []
-    for spent, word in enumerate(words):
-        best, more = (cost[spent] if fits(name, word) else _NEVER), 0
-        if not rigid and spent and fresh[-1] + price < best:
-            best, more = fresh[-1] + price, taken[-1] + 1
-        fresh.append(best)
-        taken.append(more)
+def _rigid(form: _Form, words: Sequence[str], cost: Sequence[int]) -> list[int]:
+    """Let a field of a known form take one word at each place that can be reached."""
+    return [spent if spent < _NEVER and form(word) else _NEVER for spent, word in zip(cost, words, strict=True)]
+
+
+def _free(price: int, cost: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Let a field take its first word at each possible place, and more words."""
+    fresh: list[int] = [cost[0]]
+    taken: list[int] = [0]
+    for best in cost[1:]:
+        longer = fresh[-1] + price < best
+        taken.append(taken[-1] + 1 if longer else 0)
+        fresh.append(fresh[-1] + price if longer else best)
     return fresh, taken
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from parsers.iis.repair import fits, repair
+from parsers.iis.repair import all_fit, fits, repair
 from parsers.lines import Line, decode
 from parsers.rows import Cell, ts_cells
 from parsers.times import clock_ns, date_ns
@@ -108,7 +108,7 @@ def read_row(line: Line, names: Names, *, plain: bool = False) -> IisRow | None:
     fields, day, site = names
     words = decode(line.raw).split(" ")
     plain = plain and len(words) == len(fields) and _checked(fields, words)
-    good = plain or (len(words) == len(fields) and all(map(fits, fields, words)))
+    good = plain or (len(words) == len(fields) and all_fit(fields, words))
     values = list(words) if good else repair(fields, words)
     if values is None or len(fields) < 2:
         return None

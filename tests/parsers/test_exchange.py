@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +218,23 @@ def test_the_path_of_a_failed_download_is_named(tmp_path: Path) -> None:
 )
 def test_cells_after_rfc_4180(text: str, wanted: list[str] | None) -> None:
     assert cells(text) == wanted
+
+
+def test_any_short_row_has_the_cells_that_the_grammar_gives_it() -> None:
+    """Every text of up to seven commas, quotes and letters, read letter by letter for comparison."""
+    grammar = re.compile(r'(?:"((?:[^"]|"")*+)"|((?!")[^,]*+))(,|\Z)', re.DOTALL)
+
+    def slowly(text: str) -> list[str] | None:
+        found, at = list[str](), 0
+        while match := grammar.match(text, at):
+            found.append(match[2] if match[1] is None else match[1].replace('""', '"'))
+            if not match[3]:
+                return found
+            at = match.end()
+        return None
+
+    texts = ["".join(letters) for size in range(8) for letters in product('a,"', repeat=size)]
+    assert [t for t in texts if cells(t) != slowly(t)] == []
 
 
 def test_published_samples_are_read_without_a_raw_row(shared_dir: Path) -> None:
