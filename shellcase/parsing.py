@@ -67,7 +67,6 @@ def parse(
     case.shards.mkdir(parents=True, exist_ok=True)
     shards.sweep(case.shards)
     scope = scope_of(case, source_id)
-    tasks, repeated = plan(case, source_id, host, scope)
 
     def answer(stage: Stage) -> None:
         done = list(stage.tasks)
@@ -76,11 +75,13 @@ def parse(
             write = _write if scope.links() else _write_loose
             first_answer(Parsed(stage, source_id, entries, lambda partial: write(partial, scope, done)))
 
-    early = Early(tasks, answer if first_answer else None)
-    try:
-        broken = _parse_tasks(case, tasks, jobs, progress, early)
-    finally:
-        early.close()
+    with Pool(work, jobs, seconds=SECONDS, memory=share(jobs)) as pool:  # they load their libraries meanwhile
+        tasks, repeated = plan(case, source_id, host, scope)
+        early = Early(tasks, answer if first_answer else None)
+        try:
+            broken = _parse_tasks(case, tasks, pool, progress, early)
+        finally:
+            early.close()
     _last_chance(case, broken)
     again: dict[str, list[Task]] = {}
     for one in broken:
@@ -92,7 +93,7 @@ def parse(
 
 
 def _parse_tasks(
-    case: Case, tasks: list[Task], jobs: int, progress: Callable[[int, int], None], early: Early
+    case: Case, tasks: list[Task], pool: Pool, progress: Callable[[int, int], None], early: Early
 ) -> list[Task]:
     """Have every task done that no earlier run finished; returns what broke, one artefact a task."""
     total, done, broken = sum(t.size for t in tasks), 0, list[Task]()
@@ -104,14 +105,13 @@ def _parse_tasks(
             early.done(task)
         else:
             todo.append(task)
-    with Pool(work, min(jobs, len(todo) or 1), seconds=SECONDS, memory=share(jobs)) as pool:
-        for task, reason in _answers(pool, todo):
-            done += task.size
-            progress(done, total)
-            early.done(task, whole=not reason)
-            if reason:
-                broken += _alone(case, task, reason)
-        _tell(case, pool)
+    for task, reason in _answers(pool, todo):
+        done += task.size
+        progress(done, total)
+        early.done(task, whole=not reason)
+        if reason:
+            broken += _alone(case, task, reason)
+    _tell(case, pool)
     return broken
 
 
