@@ -38,6 +38,16 @@ _POINTS: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "A file under a name that Exchange ships holds other content, which runs what it is sent",
         "A file under a name that Exchange ships holds content of no known build, which runs what it is sent",
     ),
+    (
+        ("FS-05",),
+        "Pages that run what they are sent lie outside the folders known to be served",
+        "Pages that run what they are sent lie outside the folders known to be served",
+    ),
+    (
+        ("UM-01", "UM-02", "OG-01"),
+        "Unified Messaging or the offline address book service was misused",
+        "Unified Messaging or the offline address book service did what its known flaws of 2021 make it do",
+    ),
     (("IS-05",), "Such pages answered requests", "A page of that kind answered requests"),
     (
         ("PX-01",),
