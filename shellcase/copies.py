@@ -1,4 +1,4 @@
-"""Only primaries count: the same record in a shadow copy, or in a second source of the same computer, is a copy.
+"""Only primaries count: the same record in a shadow copy, an export or a second source of the computer is a copy.
 
 Two steps keep it so. An artefact whose bytes are already parsed for the same path is not parsed again (`Repeats`). Of
 what is parsed, a record that equals one of a better place gets that one's id in `copy_of` (`Linking`). The live volume
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from shellcase.timeline import Timeline
 
 SHADOW = "snapshot:"
+_ELSEWHERE = "EventLogsElsewhere"
 
 
 def of_shadow(state: str) -> bool:
@@ -163,18 +164,31 @@ GROUP BY event_id"""
 def linking(
     own: str, items: Iterable[Item], rank: Mapping[tuple[str, str], Rank], earlier: Sequence[Path]
 ) -> Linking | None:
-    """The places of a source's artefacts; None where nothing can be a copy: one source without shadow copies."""
+    """The places of a source's artefacts; None where nothing can be a copy.
+
+    That is one source without shadow copies, from which no event log was taken that lies where no log is kept.
+    """
     known = list(items)
-    if not earlier and not any(of_shadow(i.state) for i in known if i.source == own):
+    if not earlier and not any(of_shadow(i.state) or _stray(i) for i in known if i.source == own):
         return None
-    order = {place: n for n, place in enumerate(sorted(rank.values()))}
+    strays = {i.artifact_id: n for n, i in enumerate(sorted(filter(_stray, known), key=lambda i: i.item), start=1)}
+    order = {place: n * (len(strays) + 1) for n, place in enumerate(sorted(rank.values()))}
     rows = [
-        (i.artifact_id, order[_place(i, rank)], i.source == own and (bool(earlier) or of_shadow(i.state)))
+        (
+            i.artifact_id,
+            order[_place(i, rank)] + strays.get(i.artifact_id, 0),
+            i.source == own and (bool(earlier) or of_shadow(i.state) or _stray(i)),
+        )
         for i in sorted(known, key=lambda i: i.artifact_id)
     ]
     names, types = ("artifact_id", "rank", "later"), (pa.string(), pa.int32(), pa.bool_())
     columns = [pa.array([r[n] for r in rows], kind) for n, kind in enumerate(types)]
     return Linking(pa.Table.from_arrays(columns, names=list(names)), tuple(earlier))
+
+
+def _stray(item: Item) -> bool:
+    """Whether it is an event log that only the search of all folders found: an export, perhaps, of one at its place."""
+    return item.definitions == (_ELSEWHERE,)
 
 
 def _place(item: Item, rank: Mapping[tuple[str, str], Rank]) -> Rank:

@@ -108,7 +108,7 @@ def recognises(first: bytes, path: str) -> bool:
 PARSER = Parser(
     name="windows.evt",
     version=1,
-    definitions=("WindowsEventLogs",),
+    definitions=("WindowsEventLogs", "EventLogsElsewhere"),
     yields=(KIND,),
     recognises=recognises,
     parse=parse,

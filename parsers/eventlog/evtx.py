@@ -203,7 +203,7 @@ def recognises(first: bytes, path: str) -> bool:
 PARSER = Parser(
     name="windows.evtx",
     version=1,
-    definitions=("WindowsEventLogs",),
+    definitions=("WindowsEventLogs", "EventLogsElsewhere"),
     yields=(Kind(name=KIND, fields=_SYSTEM), Kind(name=CMDLET_KIND, fields=_CMDLET)),
     recognises=recognises,
     context=evtx_chunk,

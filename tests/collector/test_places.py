@@ -26,6 +26,8 @@ _MORE = {
     r"\Ex\Logging\HttpProxy\Owa\HttpProxy_2021030306-1.LOG": b"DateTime,RequestId\r\n",
     r"\Ex\FrontEnd\HttpProxy\owa\auth\x.aspx": b"<%@ Page %>",
     r"\ev\Application.evtx": b"ElfFile\0" + bytes(100),
+    r"\backup\2020\a\old.EVTX": b"ElfFile\0" + bytes(200),
+    r"\2003.evt": b"\x30\0\0\0LfLe" + bytes(200),
 }
 _WANTED = {
     r"\Ex\Logging\HttpProxy\Owa\HttpProxy_2021030306-1.LOG": "ExchangeHttpProxyLogs",
@@ -55,11 +57,13 @@ def collected(tmp_path: Path) -> Callable[..., tuple[MemoryCase, CollectSummary]
     """Build a machine without some files, or with other bytes in them, and collect it."""
     need_disk_builder()
 
-    def start(*lost: str, changed: dict[str, bytes] | None = None) -> tuple[MemoryCase, CollectSummary]:
+    def start(
+        *lost: str, changed: dict[str, bytes] | None = None, profile: str = "exchange"
+    ) -> tuple[MemoryCase, CollectSummary]:
         raw = build_raw(_plan(lost, changed or {}), tmp_path / "disk.raw", tmp_path / "work").raw
         case = MemoryCase()
         with closing(open_source(raw)) as image:
-            return case, collect(image, case, Plan())
+            return case, collect(image, case, Plan(profile=profile))
 
     return start
 
@@ -103,3 +107,16 @@ def test_configured_places_are_not_searched_for(
     _case, summary = collected()
     assert [e.key for e in summary.host.exchange] == ["v15"]
     assert [s.id for s in summary.host.sites] == [1]
+
+
+@pytest.mark.parametrize("profile", ["exchange", "full"])
+def test_event_logs_in_any_folder_are_taken_by_the_full_profile(
+    collected: Callable[..., tuple[MemoryCase, CollectSummary]], profile: str
+) -> None:
+    """Exported or left by an earlier system; the usual profile looks where the system and its registry say."""
+    case, _summary = collected(profile=profile)
+    elsewhere = {i.path for i in case.items if "EventLogsElsewhere" in i.definitions}
+    assert elsewhere >= ({r"X:\backup\2020\a\old.EVTX", r"X:\2003.evt"} if profile == "full" else set())
+    assert bool(elsewhere) == (profile == "full")
+    [moved] = [i for i in case.items if i.path == r"X:\ev\Archive-Security-1.evtx"]
+    assert "WindowsEventLogs" in moved.definitions

@@ -151,6 +151,20 @@ def test_equal_records_of_one_volume_stay_as_they_are(tmp_path: Path) -> None:
     assert (found["one-0-0"], found["two-0-0"], found["old-0-0"]) == (None, None, "one-0-0")
 
 
+def test_an_export_found_in_any_folder_holds_copies_of_the_log_at_its_place(tmp_path: Path) -> None:
+    """And what the log has lost meanwhile; two exports do not count it twice."""
+    place = r"C:\Windows\System32\winevt\Logs\Security.evtx"
+    log = item("log", path=place)
+    exports = [replace(item(n, path=rf"D:\backup\{n}.evtx"), definitions=("EventLogsElsewhere",)) for n in ("a", "b")]
+    new, both, old = (replace(request(url), kind="windows.evtx.record", channel="Security") for url in "nbo")
+    paths = (shard(tmp_path, log, both, new), *(shard(tmp_path, e, old, both) for e in exports))
+    found = linked(tmp_path, linking("SRC-01", (log, *exports), RANK, ()), *paths)
+    assert (found["a-100-0"], found["b-100-0"]) == ("log-0-0", "log-0-0")
+    assert {found["log-0-0"], found["log-100-0"]} == {None}
+    assert found["a-0-0"] is None
+    assert found["b-0-0"] == "a-0-0"
+
+
 def test_a_single_source_without_copies_is_not_linked() -> None:
     """Nothing to do, nothing done."""
     assert linking("SRC-01", (item("a"), item("b", "recovered")), RANK, ()) is None
