@@ -8,6 +8,7 @@ each other. Neither order nor cuts show in what comes out.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -28,6 +29,8 @@ from shellcase.worker import Task
 _GROUP_FILES = 64
 _MOST_BESIDE = 1024  # files of a folder read beside one artefact
 _GROUP_BYTES = 4 << 20
+_PACKED = re.compile(r"\.(?:gz|tgz|bz2|xz|zst|zip|7z|rar|cab)$", re.IGNORECASE)
+_LOGS = {"IisLogs", "IisHttpErrLogs", "ExchangeHttpProxyLogs", "ExchangeEcpServerLogs", "ExchangeOabGeneratorLogs"}
 _MANAGEMENT = "msexchange management.evtx"
 
 
@@ -89,6 +92,13 @@ def unread(case: Case, classes: Collection[str]) -> list[Item]:
     find = Scope("", tuple(live), {}, ()).companions()
     known = {i.artifact_id for _p, i in taken} | {o.artifact_id for p, i in taken for o in find(p, i).values()}
     return [i for i in live if i.artifact_id not in known]
+
+
+def packed(case: Case) -> list[Item]:
+    """Packed files in the folders of request logs: no parser reads them, so they must be told."""
+    return [
+        i for i in case.items() if i.state == "live" and i.size and _PACKED.search(i.path) and _LOGS & {*i.definitions}
+    ]
 
 
 def folder_of(case: Case, source_id: str) -> Path:

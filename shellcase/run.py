@@ -30,7 +30,7 @@ from shellcase.ledger import Entry, alarms, read_ledger, read_twice, write_twice
 from shellcase.model import HostFacts
 from shellcase.paper.audit import log_definitions, log_rules
 from shellcase.parsing import Parsed, parse, usable_cores
-from shellcase.planning import unread
+from shellcase.planning import packed, unread
 from shellcase.report import write_report
 from shellcase.rooms import RULES
 from shellcase.rulebook import load as load_rules
@@ -268,6 +268,7 @@ def ledger_alarms(case: Case) -> list[str]:
     torn = sorted(i.path for i in case.items() if i.read_errors)
     more = f", the first is {torn[0]}" if len(torn) > 1 else ""
     said = [f"{len(torn)} artefacts could not be read whole from the image{more or f': {p}'}" for p in torn[:1]]
+    said += [f"{i.path}: packed among the logs and not read; unpack it and add it to the case" for i in packed(case)]
     return said + alarms(read_ledger(case), unread(case, {"evtx", "hive"}))
 
 

@@ -1,0 +1,39 @@
+"""Logs that somebody packed beside the live ones, and the folders of Advanced Logging."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+from shellcase.ledger import read_ledger
+from shellcase.run import ledger_alarms
+from tests.conftest import make_case
+
+_LOG = (
+    b"#Software: Microsoft Internet Information Services 10.0\r\n#Version: 1.0\r\n"
+    b"#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) sc-status\r\n"
+    b"2021-03-03 06:00:00 10.0.0.5 GET /owa/ - 443 - 198.51.100.3 Mozilla/5.0 200\r\n"
+)
+
+
+def test_packed_logs_are_told_and_those_of_advanced_logging_are_read(tmp_path: Path) -> None:
+    """A month that lies packed in the log folder was taken and passed over; the other folder was not taken at all."""
+    logs = tmp_path / "found" / "C" / "inetpub" / "logs"
+    for folder, name, data in (
+        ("LogFiles/W3SVC1", "u_ex210303.log", _LOG),
+        ("LogFiles/W3SVC1", "u_ex210302.log.gz", gzip.compress(_LOG, mtime=0)),
+        ("AdvancedLogs/Default Web Site", "MAIL7_D20210303.log", _LOG.replace(b"06:00:00", b"07:00:00")),
+    ):
+        (logs / folder).mkdir(parents=True, exist_ok=True)
+        (logs / folder / name).write_bytes(data)
+    case, code = make_case(tmp_path / "found", tmp_path / "case", jobs=1)
+    said = ledger_alarms(case)
+    assert code == 5
+    assert [a for a in said if "packed among the logs" in a] == [
+        r"C:\inetpub\logs\LogFiles\W3SVC1\u_ex210302.log.gz: packed among the logs and not read; "
+        "unpack it and add it to the case"
+    ]
+    assert {e.path.rsplit("\\", 1)[-1]: e.ledger.parsed for e in read_ledger(case)} == {
+        "u_ex210303.log": 1,
+        "MAIL7_D20210303.log": 1,
+    }
