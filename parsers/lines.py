@@ -70,7 +70,7 @@ class Block:
     @property
     def ends_of_line(self) -> int:
         """How many line ends it holds: a piece of a line that is too long has none."""
-        return self.raw.count(b"\n")
+        return int(np.count_nonzero(np.frombuffer(self.raw, np.uint8) == ord("\n")))
 
     def offsets(self) -> tuple[Ints, Ints]:
         """Offset and length of every line in the artefact."""

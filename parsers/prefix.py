@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, TypeVar
 
-from parsers.lines import BLOCK, UTF8_MARK, Line
+import numpy as np
+
+from parsers.lines import BLOCK, UTF8_MARK, Ints, Line
 from shellcase.model import Job
 
 State = TypeVar("State")
@@ -76,16 +78,28 @@ def _header_lines(stream: BinaryIO, low: int, end: int, names: tuple[bytes, ...]
         if not raw:
             return
         cut = raw.rfind(b"\n") + 1 or len(raw)
-        yield None, raw.count(b"\n", 0, cut)
-        for place in _places(raw[:cut], at == 0, names):
+        feeds = np.flatnonzero(np.frombuffer(raw, np.uint8, cut) == ord("\n"))
+        yield None, len(feeds)
+        for place in _places(raw[:cut], feeds, at == 0, names):
             stream.seek(at + place)
             text = stream.readline(BLOCK).rstrip(b"\n").rstrip(b"\r\0")
             yield Line(at + place, len(text), text), 0
         at += cut
 
 
-def _places(raw: bytes, first: bool, names: tuple[bytes, ...]) -> list[int]:
+def _places(raw: bytes, feeds: Ints, first: bool, names: tuple[bytes, ...]) -> list[int]:
     """Where lines begin with one of the names, after NUL bytes or the file's byte order mark."""
+    if b"\0" in raw:
+        return _places_by_name(raw, first, names)
+    starts = np.concatenate((np.zeros(1, np.int64), feeds[feeds < len(raw) - 1] + 1))
+    if first and raw.startswith(UTF8_MARK) and len(raw) > len(UTF8_MARK):
+        starts[0] = len(UTF8_MARK)
+    begins = np.frombuffer(raw, np.uint8)[starts]
+    likely = np.logical_or.reduce([begins == name[0] for name in names])
+    return [place for place in starts[likely].tolist() if raw.startswith(names, place)]
+
+
+def _places_by_name(raw: bytes, first: bool, names: tuple[bytes, ...]) -> list[int]:
     found = []
     for name in names:
         at = raw.find(name)

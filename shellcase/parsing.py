@@ -32,7 +32,7 @@ from shellcase.planning import Scope, claims, folder_of, plan, scope_of
 from shellcase.pool import Broken, Pool
 from shellcase.schema import TIMELINE
 from shellcase.timeline import SORTING, write_sorted
-from shellcase.worker import Halt, Short, Task, work
+from shellcase.worker import Halt, Short, Task, forgo, work
 
 __all__ = ["claims", "parse", "usable_cores"]
 
@@ -67,6 +67,7 @@ def parse(
     case.shards.mkdir(parents=True, exist_ok=True)
     shards.sweep(case.shards)
     scope = scope_of(case, source_id)
+    forgo()
 
     def answer(stage: Stage) -> None:
         done = list(stage.tasks)

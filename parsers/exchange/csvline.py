@@ -50,6 +50,8 @@ def _closing(text: str, at: int) -> int:
 
 def odd_quotes(block: Block) -> Ints:
     """The lines with an odd number of quote characters, by number: where a cell with a line break begins or ends."""
+    if b'"' not in block.raw:
+        return np.zeros(0, np.int64)
     quotes = np.flatnonzero(np.frombuffer(block.raw, np.uint8) == ord('"'))
     counts = np.searchsorted(quotes, block.ends) - np.searchsorted(quotes, block.starts)
     return np.flatnonzero(counts % 2)
@@ -65,7 +67,7 @@ def whole_rows(blocks: Iterable[Block]) -> Iterator[Block]:
         whole = as_block(block.offset - len(rest), rest + block.raw) if rest else block
         cut = _cut(whole)
         if cut:
-            yield as_block(whole.offset, whole.raw[:cut])
+            yield whole if cut == len(whole.raw) else as_block(whole.offset, whole.raw[:cut])
         rest, end = whole.raw[cut:], whole.offset + len(whole.raw)
     if rest:
         yield as_block(end - len(rest), rest)

@@ -128,10 +128,11 @@ def _parse(log: TextLog, job: Job) -> Iterator[ParserOutput]:
 def _sort(block: Block, bare: bytes) -> tuple[Bools, Bools]:
     """Which lines are headers, which records. A bare header is known by how it begins; nothing is decoded here."""
     headers, records = block.headers(), block.records()
-    if bare in block.raw:
-        for index in np.flatnonzero(records).tolist():
-            if block.raw.startswith(bare, int(block.starts[index])):
-                headers[index], records[index] = True, False
+    likely = np.flatnonzero(records)
+    likely = likely[np.frombuffer(block.raw, np.uint8)[block.starts[likely]] == bare[0]]
+    for index in likely.tolist():
+        if block.raw.startswith(bare, int(block.starts[index])):
+            headers[index], records[index] = True, False
     return headers, records
 
 
