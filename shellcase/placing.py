@@ -33,9 +33,24 @@ ENCODED = [name for name in TIMELINE.names if name not in _DIFFERENT]
 """The columns worth a dictionary; the others' values are nearly all different."""
 
 
+_LONG = {"ts_text", "locator", "subject", "url", "user_agent", "data"}
+_MEASURED = [name for name in TIMELINE.names if name not in _LONG]
+"""The columns whose least and greatest value are kept: nobody asks for a range of the others."""
+
+_AT_ONCE = 4096
+
+
 def writer(path: Path) -> pq.ParquetWriter:
     """The file of a part."""
-    return pq.ParquetWriter(path, TIMELINE, compression="zstd", compression_level=1, use_dictionary=ENCODED)  # pyright: ignore[reportArgumentType]
+    return pq.ParquetWriter(
+        path,
+        TIMELINE,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=ENCODED,  # pyright: ignore[reportArgumentType]
+        write_statistics=_MEASURED,  # pyright: ignore[reportArgumentType]
+        write_batch_size=_AT_ONCE,
+    )
 
 
 def in_order(table: pa.Table) -> pa.Table:
