@@ -8,6 +8,7 @@ from shellcase.coverage.clocks import clock_changes, skew, true_time
 from shellcase.coverage.eventlogs import cleared, jumps, reversals
 from shellcase.coverage.gaps import gaps
 from shellcase.coverage.record import CoverageAccount
+from shellcase.coverage.retention import retention
 from shellcase.coverage.systems import not_on_system
 from shellcase.model import HostFacts
 from shellcase.timeline import Timeline
@@ -30,5 +31,6 @@ def account(timeline: Timeline, hosts: Mapping[str, HostFacts]) -> CoverageAccou
         reversal_count=back_count,
         skew=skew(timeline),
         true_time=true_time(timeline),
+        retention=retention(timeline),
         not_on_system=not_on_system(hosts),
     )

@@ -90,6 +90,23 @@ class TrueTime(Struct, frozen=True, kw_only=True):
     how: str
 
 
+class Retention(Struct, frozen=True, kw_only=True):
+    """How long a log is told to be kept, as a setting on the disk says, and what is there of it.
+
+    `place`: the key or file of the setting. `first`, `last`: of the log's live records, empty where none was read;
+    `days` lie between them.
+    """
+
+    source: str
+    log: str
+    configured: str
+    place: str
+    event_id: str
+    first: str
+    last: str
+    days: float | None
+
+
 class NotOnSystem(Struct, frozen=True, kw_only=True):
     """A kind of artefact that this version of Windows does not make."""
 
@@ -113,4 +130,5 @@ class CoverageAccount(Struct, frozen=True, kw_only=True):
     reversal_count: int = 0
     skew: tuple[Skew, ...] = ()
     true_time: tuple[TrueTime, ...] = ()
+    retention: tuple[Retention, ...] = ()
     not_on_system: tuple[NotOnSystem, ...] = ()

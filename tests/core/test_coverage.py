@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from shellcase.case import Case
 from shellcase.coverage.account import account
@@ -255,3 +256,70 @@ def test_the_cleared_log_of_the_server_is_in_its_account(ex01: Case) -> None:
     assert said.clock_changes == ()
     assert {s.second for s in said.skew} == {"IIS W3SVC1", "IIS W3SVC2"}
     assert all(-1 < s.median < 0.5 for s in said.skew)
+
+
+# -- how long logs are kept --------------------------------------------------------------------------------------------
+
+
+def _setting(log: str, key: str, **values: int) -> ExampleRow:
+    return ExampleRow(
+        kind="windows.registry.event_log", ts=at(0), path="C:\\SYSTEM", data={"log": log, "key": key, **values}
+    )
+
+
+def _element(path: str, **data: str) -> ExampleRow:
+    return ExampleRow(kind="iis.config.element", path=path, data={k.replace("_", "@"): v for k, v in data.items()})
+
+
+def test_what_a_log_was_told_to_keep_stands_beside_what_is_there(tmp_path: Path) -> None:
+    """Of each log that was read; two control sets that agree are one line."""
+    key = "Services\\EventLog\\System"
+    rows = [
+        *(record(n, n * 24) for n in range(4)),
+        _setting("System", f"ControlSet001\\{key}", MaxSize=20_971_520, Retention=0),
+        _setting("System", f"ControlSet002\\{key}", MaxSize=20_971_520, Retention=0),
+        _setting("Security", "ControlSet001\\Services\\EventLog\\Security", MaxSize=1),
+    ]
+    [kept] = told(tmp_path, rows).retention
+    assert (kept.log, kept.place) == ("System", f"ControlSet001\\{key}")
+    assert kept.configured == "at most 20971520 bytes, the oldest records are overwritten"
+    assert (kept.first, kept.last, kept.days) == (at(0), at(72), 3.0)
+
+
+@pytest.mark.parametrize(
+    ("keep", "said"),
+    [
+        (0xFFFF_FFFF, "old records are never overwritten"),
+        (-1, "old records are never overwritten"),
+        (604_800, "records stay for 7 days"),
+    ],
+)
+def test_the_ways_in_which_a_full_log_goes_on(keep: int, said: str, tmp_path: Path) -> None:
+    """All bits set reads as a negative number where numbers have a sign."""
+    rows = [record(1, 0), _setting("System", "k", Retention=keep, AutoBackupLogFiles=1)]
+    assert told(tmp_path, rows).retention[0].configured == f"{said}, a full log is kept as an archive"
+
+
+def test_ages_and_sizes_of_exchange_and_iis_are_told_as_written(tmp_path: Path) -> None:
+    """No default is printed, a kept earlier configuration does not count, and other settings are none of logs."""
+    host, web = (
+        "C:\\Windows\\System32\\inetsrv\\config\\applicationHost.config",
+        "C:\\Ex\\ClientAccess\\ecp\\web.config",
+    )
+    rows = [
+        _element(host, element="site", _name="Default Web Site", _id="1"),
+        *(replace(r, data={"site": "W3SVC1"}) for r in requests("IIS", range(3), 1)),
+        *(replace(r, data={"site": "W3SVC2"}) for r in requests("IIS", range(100, 103), 1)),
+        _element(host, element="logFile", site="Default Web Site", _period="Daily", _directory="E:\\logs"),
+        _element(host, element="logFile", site="old", _period="Hourly", history="CFGHISTORY_0000000001"),
+        _element(web, element="add", _key="ECPServerMaxLogAge", _value="30.00:00:00"),
+        _element(web, element="add", _key="ECPServerMaxLogDirectorySize", _value="1GB"),
+        _element(web, element="add", _key="PageSize", _value="20"),
+        ExampleRow(kind="exchange.ecp.command", ts=at(0), path="C:\\a.log"),
+        ExampleRow(kind="exchange.ecp.command", ts=at(36), path="C:\\a.log"),
+    ]
+    assert [(r.log, r.configured, r.days) for r in told(tmp_path, rows).retention] == [
+        ("Exchange ECPServerMaxLogAge", "30.00:00:00 (30 days)", 1.5),
+        ("Exchange ECPServerMaxLogDirectorySize", "1GB", 1.5),
+        ("IIS Default Web Site", "period Daily, directory E:\\logs; IIS itself deletes no log", 0.1),
+    ]
