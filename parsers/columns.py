@@ -74,7 +74,7 @@ class Sheet:
     def text(self, field: int) -> pa.StringArray:
         """One field of all rows."""
         pieces = pa.StringArray.from_buffers(len(self.bounds) - 1, pa.py_buffer(self.bounds), pa.py_buffer(self.raw))
-        return pieces.take(pa.array(self.first + 2 * field))
+        return gathered(pieces, self.first + 2 * field)
 
     def line(self, row: int) -> str:
         """The whole row as text."""
@@ -84,6 +84,12 @@ class Sheet:
     def fixed(self, field: int, size: int) -> Bytes:
         """The first `size` bytes of a field as rows of a table; what lies behind a shorter field is there as well."""
         return windows(self.raw, self.starts(field), size)
+
+
+def gathered(texts: pa.StringArray, places: npt.NDArray[Any]) -> pa.StringArray:
+    """The texts at places that are known to be there."""
+    found: pa.StringArray = pc.take(texts, pa.array(places), boundscheck=False)
+    return found
 
 
 def windows(raw: bytes, starts: npt.NDArray[Any], size: int) -> Bytes:
@@ -112,8 +118,12 @@ def cut(block: Block, low: int, high: int, wanted: Bools, separator: bytes, widt
     end = block.raw.find(b"\n", int(block.ends[high - 1])) + 1
     raw = block.raw[start:end] if end else block.raw[start:] + b"\n"
     data = np.frombuffer(raw, np.uint8)
-    marks = np.flatnonzero((data == separator[0]) | (data == 10) | (data == 13))
+    marks = np.flatnonzero(data <= 32 if separator == b" " else (data == separator[0]) | (data < 32))
     kinds = data[marks]
+    known = (kinds == separator[0]) | (kinds == 10) | (kinds == 13)
+    controls = marks[~known]
+    if len(controls):
+        marks, kinds = marks[known], kinds[known]
     feeds = np.flatnonzero(kinds == 10)
     first, ends = np.concatenate((np.zeros(1, np.int64), feeds[:-1] + 1)), marks[feeds]
     returned = (kinds[feeds - 1] == 13) & (marks[feeds - 1] == ends - 1)  # feeds[0] - 1 may be the last feed: no return
@@ -123,8 +133,11 @@ def cut(block: Block, low: int, high: int, wanted: Bools, separator: bytes, widt
     if np.count_nonzero(kinds == 13) != np.count_nonzero(returned):
         stray = np.setdiff1d(np.flatnonzero(kinds == 13), feeds[returned] - 1)
         good[np.searchsorted(feeds, stray)] = False
+    if b"\x7f" in raw:
+        controls = np.concatenate((controls, np.flatnonzero(data == 0x7F)))
+    good[np.searchsorted(ends, controls)] = False
     wide = _judge(raw, data, ends, good)
-    if quote:
+    if quote and quote in raw:
         good[np.searchsorted(ends, np.flatnonzero(data == quote[0]))] = False
     bounds = np.zeros(2 * len(marks) + 1, np.int32)
     bounds[1::2], bounds[2::2] = marks, marks + 1
@@ -132,14 +145,10 @@ def cut(block: Block, low: int, high: int, wanted: Bools, separator: bytes, widt
 
 
 def _judge(raw: bytes, data: Bytes, ends: Ints, good: Bools) -> Bools:
-    """Which lines hold bytes beyond ASCII; takes those with control characters or with broken UTF-8 off `good`."""
+    """Which lines hold bytes beyond ASCII; takes those with broken UTF-8 off `good`."""
     wide = np.zeros(len(ends), np.bool_)
-    strange = np.flatnonzero((data - np.uint8(0x20)) > 0x5E)
-    values = data[strange]
-    good[np.searchsorted(ends, strange[(values < 0x80) & (values != 10) & (values != 13)])] = False
-    high = strange[values >= 0x80]
-    if len(high):
-        wide[np.searchsorted(ends, high)] = True
+    if not raw.isascii():
+        wide[np.searchsorted(ends, np.flatnonzero(data >= 0x80))] = True
         for line in () if _valid(raw) else np.flatnonzero(wide & good).tolist():
             good[line] = _valid(raw[int(ends[line - 1]) + 1 if line else 0 : int(ends[line])])
     return wide

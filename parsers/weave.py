@@ -1,8 +1,7 @@
 """Columns of the timeline woven from the pieces of a sheet, from fixed words and from rows that were read one by one.
 
 A text column is one gathering of pieces: the edges of the pieces are known, so nothing is cut or joined again. JSON
-texts are made of a copy of the sheet in which the characters that JSON escapes have bytes of their own, which no
-plain line holds; they become escapes when all stands in its place. Rows read one by one stand between the others in
+texts are made of a copy of the sheet in which the characters that JSON escapes are escaped, its edges moved on by as much. Rows read one by one stand between the others in
 the order of the lines, so that the timeline need not be sorted for their sake.
 """
 
@@ -18,12 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from parsers.columns import Places, Sheet, pc
+from parsers.columns import Places, Sheet, gathered, pc
 from parsers.lines import Block, Bools, Ints
 from parsers.rows import Cell
-
-_MARKS = {b'"': (b"\x01", b'\\"'), b"\\": (b"\x02", b"\\\\")}
-"""Escaped characters: what stands for them in between, and their escape."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +44,10 @@ Part: TypeAlias = int | str | Pick | When
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A column of texts: its parts side by side, null in the rows of `null`; inside of a JSON text if `json`."""
+    """A column of texts: its parts side by side, null in the rows of `null`.
+
+    `json`: it is a JSON text, the fields stand in its strings; only there may be a `Pick`.
+    """
 
     parts: Sequence[Part]
     null: Bools | None = None
@@ -119,28 +118,15 @@ class Weaver:
 
     def _gathered(self, store: _Store, name: str, text: Text) -> pa.StringArray:
         width = len(text.parts)
-        pieces = np.full((self.size, width), store.empty, np.int32)
-        for at, part in enumerate(text.parts):
-            pieces[self._fast, at] = store.pieces(part)
+        pieces = store.table(text.parts)
         if self.odd.lines:
-            pieces[self._slow] = store.empty
+            some, pieces = pieces, np.full((self.size, width), store.empty, np.int32)
+            pieces[self._fast] = some
             pieces[self._slow, 0] = store.odd[name]
         source = store.escaped if text.json else store.plain
-        flat = source.take(pa.array(pieces.ravel()))
+        flat = gathered(source, pieces.ravel())
         offsets = np.frombuffer(flat.buffers()[1], np.int32)[: len(flat) + 1 : width]
-        data = flat.buffers()[2]
-        if text.json and store.marked:
-            more = np.zeros(self.size + 1, np.int32)
-            more[1:][self._fast] = store.escapes(text.parts)
-            offsets = offsets + np.cumsum(more, dtype=np.int32)
-            data = pa.py_buffer(_escape(data.to_pybytes()))
-        return pa.StringArray.from_buffers(self.size, pa.py_buffer(np.ascontiguousarray(offsets)), data)
-
-
-def _escape(raw: bytes) -> bytes:
-    for between, escape in _MARKS.values():
-        raw = raw.replace(between, escape)
-    return raw
+        return pa.StringArray.from_buffers(self.size, pa.py_buffer(np.ascontiguousarray(offsets)), flat.buffers()[2])
 
 
 def _with_nulls(texts: pa.StringArray, nulls: Bools) -> pa.StringArray:
@@ -150,9 +136,9 @@ def _with_nulls(texts: pa.StringArray, nulls: Bools) -> pa.StringArray:
 
 
 class _Store:
-    """All pieces that columns are made of, as one array of texts: those of the sheet, picked ones, words, odd cells.
+    """All pieces that columns are made of, as one array of texts: those of the sheet, words, odd cells, picked ones.
 
-    `plain` as they are; `escaped`, made when asked for, with marks for what JSON escapes.
+    `plain` as they are; `escaped`, made when asked for, with the sheet's own escaped for JSON.
     """
 
     def __init__(self, sheet: Sheet, wanted: Mapping[str, Text], odd: Odd) -> None:
@@ -167,27 +153,40 @@ class _Store:
         first = self.empty + len(self._words)
         self.odd = {name: first + n * len(odd) + np.arange(len(odd)) for n, name in enumerate(cells)}
         self._picked = self.empty + len(fixed)
-        self.marked = any(mark in sheet.raw for mark in _MARKS)
-        self.plain = self._source(sheet.raw)
+        self.plain = self._source(sheet.raw, sheet.bounds, ())
 
     @cached_property
     def escaped(self) -> pa.StringArray:
         """The pieces for JSON texts."""
-        raw = self._sheet.raw
-        for mark, (between, _escape) in _MARKS.items():
-            raw = raw.replace(mark, between)
-        return self._source(raw) if self.marked else self.plain
+        raw, bounds, picks = self._sheet.raw, self._sheet.bounds, self._picks
+        if b'"' in raw or b"\\" in raw:
+            data = np.frombuffer(raw, np.uint8)
+            marks = np.flatnonzero((data == ord('"')) | (data == ord("\\"))).astype(np.int32)
+            raw = raw.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+            behind = np.bincount(np.searchsorted(bounds, marks, "right"), minlength=len(bounds))
+            bounds = bounds + np.cumsum(behind, dtype=np.int32)
+            picks = [Pick(*(edges + np.searchsorted(marks, edges) for edges in (p.starts, p.ends))) for p in picks]
+        return self._source(raw, bounds, picks)
 
-    def _source(self, raw: bytes) -> pa.StringArray:
-        picks = [_picked(raw, pick) for pick in self._picks]
-        lengths = [np.array([len(text) for text in self._fixed]), *(np.diff(offsets) for offsets, _ in picks)]
+    def _source(self, raw: bytes, bounds: Places, picks: Sequence[Pick]) -> pa.StringArray:
+        picked = [_picked(raw, pick) for pick in picks]
+        lengths = [np.array([len(text) for text in self._fixed]), *(np.diff(offsets) for offsets, _ in picked)]
         tail = np.cumsum(np.concatenate(lengths)) + len(raw)
-        offsets = np.concatenate((self._sheet.bounds, tail.astype(np.int32)))
-        data = b"".join([raw, *self._fixed, *(data for _, data in picks)])
+        offsets = np.concatenate((bounds, tail.astype(np.int32)))
+        data = b"".join([raw, *self._fixed, *(data for _, data in picked)])
         return pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data))
 
-    def pieces(self, part: Part) -> Places | int:
-        """The numbers of the pieces that a part is, for each row of the sheet or for all."""
+    def table(self, parts: Sequence[Part]) -> Places:
+        """The numbers of the pieces that make a text, for each row of the sheet."""
+        fields = np.array([isinstance(part, int) for part in parts], np.int32)
+        pieces = np.multiply.outer(self._sheet.first, fields)
+        pieces += np.array([2 * part if isinstance(part, int) else self.empty for part in parts], np.int32)
+        for at, part in enumerate(parts):
+            if not isinstance(part, int):
+                pieces[:, at] = self._pieces(part)
+        return pieces
+
+    def _pieces(self, part: Part) -> Places | int:
         match part:
             case int():
                 return self._sheet.first + 2 * part
@@ -197,17 +196,7 @@ class _Store:
                 before = self._picks.index(part) * len(self._sheet)
                 return self._picked + before + np.arange(len(self._sheet), dtype=np.int32)
             case When():
-                return np.where(part.rows, self.pieces(part.part), self.empty).astype(np.int32)
-
-    def escapes(self, parts: Sequence[Part]) -> Ints:
-        """How many escaped characters each row of a JSON text has, which holds each field once."""
-        data = np.frombuffer(self._sheet.raw, np.uint8)
-        marks = np.flatnonzero((data == ord('"')) | (data == ord("\\")))
-        edges = [(self._sheet.starts(0), self._sheet.ends(self._sheet.width - 1))]
-        edges += [(part.starts, part.ends) for part in parts if isinstance(part, Pick)]
-        counts = [np.searchsorted(marks, ends) - np.searchsorted(marks, starts) for starts, ends in edges]
-        total: Ints = np.sum(counts, axis=0)
-        return total
+                return np.where(part.rows, self._pieces(part.part), self.empty).astype(np.int32)
 
 
 def _picked(raw: bytes, pick: Pick) -> tuple[Places, bytes]:
@@ -216,7 +205,7 @@ def _picked(raw: bytes, pick: Pick) -> tuple[Places, bytes]:
     if not len(edges):
         return np.zeros(1, np.int32), b""
     stretches = pa.StringArray.from_buffers(len(edges) - 1, pa.py_buffer(edges), pa.py_buffer(raw))
-    found = stretches.take(pa.array(np.arange(0, len(edges) - 1, 2)))
+    found = gathered(stretches, np.arange(0, len(edges) - 1, 2))
     offsets = np.frombuffer(found.buffers()[1], np.int32)[: len(found) + 1]
     return offsets, (found.buffers()[2] or pa.py_buffer(b"")).to_pybytes()
 
