@@ -1,8 +1,9 @@
 """Columns of the timeline woven from the pieces of a sheet, from fixed words and from rows that were read one by one.
 
 A text column is one gathering of pieces: the edges of the pieces are known, so nothing is cut or joined again. JSON
-texts are made of a copy of the sheet in which the characters that JSON escapes are escaped, its edges moved on by as much. Rows read one by one stand between the others in
-the order of the lines, so that the timeline need not be sorted for their sake.
+texts are made of a copy of the sheet in which the characters that JSON escapes are escaped, its edges moved on by as
+much. Rows read one by one stand between the others in the order of the lines, so that the timeline need not be sorted
+for their sake.
 """
 
 from __future__ import annotations
