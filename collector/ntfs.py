@@ -22,6 +22,7 @@ _CHUNK = 1 << 20
 _MAX_LIST = 1 << 20
 _MAX_PACKING = 4
 _AT_ONCE = 32
+_MIRRORED = 4
 _Attributes = list[tuple[bytes, mr.Attr]]
 """Attributes, each with the record it lies in."""
 
@@ -131,7 +132,12 @@ class Ntfs:
         raw = self._kept[1][index * self.record_size : (index + 1) * self.record_size]
         if len(raw) < self.record_size:  # behind a place that cannot be read, or behind the last record
             raw = self._raw(number, 1)
-        return mr.fix_up(raw) if len(raw) == self.record_size else None
+        return (mr.fix_up(raw) or self._mirrored(number)) if len(raw) == self.record_size else None
+
+    def _mirrored(self, number: int) -> bytes | None:
+        """One of the first four records as $MFTMirr keeps it."""
+        at = self.mirror_lcn * self.cluster + number * self.record_size
+        return mr.fix_up(self._try_read(at, self.record_size)) if number < _MIRRORED else None
 
     def _raw(self, number: int, count: int) -> bytes:
         """Records as they lie on the disk; fewer where they cannot be read."""
@@ -167,10 +173,11 @@ class Ntfs:
             for at in range(0, whole, size):
                 raw = data[at : at + size]
                 record = mr.fix_up(raw)
+                if record is None:
+                    self.damaged += number < _MIRRORED or any(raw[:4])
+                    record = self._mirrored(number)
                 if record is not None:
                     yield number, record
-                elif any(raw[:4]):
-                    self.damaged += 1
                 number += 1
             left = data[whole:]
 

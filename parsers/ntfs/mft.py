@@ -47,6 +47,8 @@ from shellcase.model import (
 SPLIT_FROM = 32 << 20
 """An $MFT of fewer bytes is read by one process."""
 
+_RESERVED, _OWN = 24, 4
+"""A volume's $MFT has at least 24 entries, and the first four are never empty: zeros there are a loss."""
 _WRONG = {
     BAAD: ("NTFS itself marked this record as bad", "FILE", "BAAD"),
     FOREIGN: ("these bytes are no $MFT record", "FILE", ""),
@@ -76,6 +78,9 @@ def parse(job: Job) -> Iterator[ParserOutput]:
 
 def _block(block: Block, known: Survey, paths: Paths, state: str) -> Generator[ParserOutput, None, Ledger]:
     """Rows and issues of one block; returns its account."""
+    if len(known.tree.base) >= _RESERVED:
+        own = block.grade[: max(0, _OWN - block.first)]
+        own[own == EMPTY] = FOREIGN
     attrs, broken = attributes(block)
     for row in np.flatnonzero(np.isin(block.grade, list(_WRONG))).tolist():
         yield _bad(block, row)
@@ -173,6 +178,8 @@ def recognises(head: bytes, path: str) -> bool:
     name = path.rpartition("\\")[2].casefold()
     record = head[: record_size(head)]
     marked = any(head[at : at + 4] in (b"FILE", b"BAAD") for at in range(0, len(head), 1024))
+    if name == "$mft" and not any(head):  # the beginning is lost, what follows need not be
+        return True
     return marked and (name == "$mft" or (name != "$mftmirr" and "$MFT".encode("utf-16-le") + b"\x80" in record))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -56,3 +57,17 @@ def test_a_file_that_lies_beyond_the_cut_is_a_loss_even_unverified(tmp_path: Pat
     image = _disk(tmp_path, b"ElfFile\0" + bytes(4 << 20))
     image.write_bytes(image.read_bytes()[: 5 << 20])
     assert _run(image, tmp_path, "--verify", "none") == 5
+
+
+def test_zeros_over_the_first_records_of_the_mft_are_a_loss(tmp_path: Path) -> None:
+    """5: the mirror opens the volume; $MFT itself was passed over as "no file", and the run ended as complete."""
+    image = _disk(tmp_path, b"")
+    raw = bytearray(image.read_bytes())
+    boot = raw.index(b"NTFS    ") - 3
+    at = boot + int.from_bytes(raw[boot + 48 : boot + 56], "little") * 512 * raw[boot + 13]
+    raw[at : at + 4096] = bytes(4096)
+    image.write_bytes(raw)
+    assert _run(image, tmp_path) == 5
+    ledger = json.loads((tmp_path / "case" / "data" / "evidence" / "ledger.json").read_bytes())
+    lost = {a["path"]: a["ledger"]["failed_ranges"] for a in ledger["artifacts"] if a["ledger"]["failed"]}
+    assert lost == {"vol1\\$MFT": [[n * 1024, 1024] for n in range(4)]}
