@@ -23,7 +23,7 @@ pc: Any = import_module("pyarrow.compute")
 Bytes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.int32]
 
-PIECE = 1 << 20
+PIECE = 2 << 20
 """Bytes cut at once: what is made of them still lies near the processor."""
 
 FEW = 64

@@ -21,6 +21,7 @@ import pyarrow as pa
 from parsers.columns import Places, Sheet, gathered, pc
 from parsers.lines import Block, Bools, Ints
 from parsers.rows import Cell
+from shellcase.schema import repeated
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -234,7 +235,7 @@ def when(weaver: Weaver, ns: Ints, resolution: Ints) -> dict[str, pa.Array]:
 
 def same(weaver: Weaver, **texts: str) -> dict[str, pa.Array]:
     """Columns with one text for all rows."""
-    return {name: pa.repeat(pa.scalar(text, pa.string()), weaver.size) for name, text in texts.items()}
+    return {name: repeated(text, weaver.size) for name, text in texts.items()}
 
 
 def shortened(texts: pa.StringArray, most: int) -> pa.StringArray:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from shellcase.clean import storable
 from shellcase.copies import of_shadow
 from shellcase.model import Event, EventBatch
-from shellcase.schema import BATCH, PIVOTS, TIMELINE
+from shellcase.schema import BATCH, PIVOTS, TIMELINE, repeated
 
 _SAFE_INT = 2**53
 _encode = msgspec.json.Encoder().encode
@@ -53,18 +53,16 @@ def complete_batch(given: EventBatch, ids: Ids) -> pa.RecordBatch:
     size = batch.num_rows
     fixed = {"parser": ids.parser, "source_id": ids.source_id, "host": ids.host}
     fixed |= {"artifact_id": ids.artifact_id, "path": storable(ids.path)}
-    columns = {name: pa.repeat(pa.scalar(value, pa.string()), size) for name, value in fixed.items()}
+    columns = {name: repeated(value, size) for name, value in fixed.items()}
     columns |= {name: batch.column(name).cast(BATCH.field(name).type) for name in batch.schema.names}
-    columns["event_id"] = _event_ids(columns, ids.artifact_id, size)
+    columns["event_id"] = _event_ids(columns, ids.artifact_id)
     columns["state"] = _states(columns.get("state"), ids.state, size)
     arrays = [columns[f.name] if f.name in columns else pa.nulls(size, f.type) for f in TIMELINE]
     return pa.RecordBatch.from_arrays(arrays, schema=TIMELINE)
 
 
-def _event_ids(columns: dict[str, pa.Array], artifact_id: str, size: int) -> pa.Array:
-    ordinal = columns.pop("ordinal", None)
-    if ordinal is None:
-        ordinal = pa.repeat(pa.scalar(0, pa.int32()), size)
+def _event_ids(columns: dict[str, pa.Array], artifact_id: str) -> pa.Array:
+    ordinal = columns.pop("ordinal", pa.scalar(0))
     parts = [pc.fill_null(a, pa.scalar(0)).cast(pa.string()) for a in (columns["offset"], ordinal)]
     return pc.call_function("binary_join_element_wise", [pa.scalar(artifact_id), *parts, pa.scalar("-")])
 
@@ -72,7 +70,7 @@ def _event_ids(columns: dict[str, pa.Array], artifact_id: str, size: int) -> pa.
 def _states(states: pa.Array | None, default: str, size: int) -> pa.Array:
     """An artefact that is not live has no live events; what is not live inside a snapshot says both (`…+deleted`)."""
     if states is None:
-        return pa.repeat(pa.scalar(default), size)
+        return repeated(default, size)
     filled = pc.fill_null(states, pa.scalar("live"))
     if default == "live":
         return filled

@@ -5,6 +5,8 @@ What each column means is told in docs/reference/timeline.md.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import pyarrow as pa
 
 VERSION = 1
@@ -65,3 +67,18 @@ TIMELINE = pa.schema(
 
 ORDER = ("ts", "ts_ns", "source_id", "event_id")
 """The total order of the timeline; nulls last."""
+
+_MOST_KEPT = 2 << 20
+
+
+def repeated(text: str, size: int) -> pa.StringArray:
+    """A column with one text in all rows; columns of the same text share their memory."""
+    room = 1 << max(size, 4096).bit_length()
+    if room * (len(text) + 1) > _MOST_KEPT:
+        return pa.repeat(pa.scalar(text, pa.string()), size)
+    return _kept(text, room).slice(0, size)
+
+
+@lru_cache(maxsize=24)
+def _kept(text: str, room: int) -> pa.StringArray:
+    return pa.repeat(pa.scalar(text, pa.string()), room)
