@@ -67,10 +67,20 @@ def whole_rows(blocks: Iterable[Block]) -> Iterator[Block]:
         whole = as_block(block.offset - len(rest), rest + block.raw) if rest else block
         cut = _cut(whole)
         if cut:
-            yield whole if cut == len(whole.raw) else as_block(whole.offset, whole.raw[:cut])
+            yield _up_to(whole, cut)
         rest, end = whole.raw[cut:], whole.offset + len(whole.raw)
     if rest:
         yield as_block(end - len(rest), rest)
+
+
+def _up_to(block: Block, end: int) -> Block:
+    """The lines before a place where one begins."""
+    if end == len(block.raw):
+        return block
+    if block.raw[end - 1] != ord("\n"):  # bytes that are no part of a line lie between
+        return as_block(block.offset, block.raw[:end])
+    lines = int(np.searchsorted(block.starts, end))
+    return Block(block.offset, block.raw[:end], block.starts[:lines], block.ends[:lines])
 
 
 def _cut(block: Block) -> int:

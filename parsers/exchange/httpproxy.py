@@ -119,7 +119,7 @@ def _subject(sheet: Sheet, fields: tuple[str, ...]) -> list[Part]:
     """Method, stem, status and a forged anchor: those that are there, with a space between."""
     anchor = _part(fields, "AnchorMailbox")
     shown = np.zeros(len(sheet), np.bool_)
-    if isinstance(anchor, int) and _FORGED.encode() in sheet.raw:
+    if isinstance(anchor, int):
         shown = pc.match_substring(sheet.text(anchor), _FORGED).to_numpy(zero_copy_only=False)
     words = [(part, _filled(sheet, part)) for part in (_part(fields, n) for n in ("Method", "UrlStem", "HttpStatus"))]
     before, parts = np.zeros(len(sheet), np.bool_), list[Part]()
