@@ -186,5 +186,5 @@ def _nothing(source: str, volume: VolumeTree, pattern: Pattern) -> Missing:
 
 
 def _no_drive(source: str, pattern: Pattern) -> Missing:
-    reason = f"no volume of the image carries the letter {pattern.drive}"
+    reason = f"no volume that can be read carries the letter {pattern.drive}"
     return _missing(source, pattern.drive, pattern.definition, pattern.text, reason)

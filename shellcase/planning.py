@@ -30,6 +30,7 @@ _GROUP_FILES = 64
 _MOST_BESIDE = 1024  # files of a folder read beside one artefact
 _GROUP_BYTES = 4 << 20
 _PACKED = re.compile(r"\.(?:gz|tgz|bz2|xz|zst|zip|7z|rar|cab)$", re.IGNORECASE)
+_LOG_NAME = re.compile(r"\\(?:u_(?:ex|in|nc)|HttpProxy2?_|ECPServer|OABGenerator)\w*\d{6}[^\\]*$", re.IGNORECASE)
 _LOGS = {"IisLogs", "IisHttpErrLogs", "ExchangeHttpProxyLogs", "ExchangeEcpServerLogs", "ExchangeOabGeneratorLogs"}
 _MANAGEMENT = "msexchange management.evtx"
 
@@ -95,10 +96,9 @@ def unread(case: Case, classes: Collection[str]) -> list[Item]:
 
 
 def packed(case: Case) -> list[Item]:
-    """Packed files in the folders of request logs: no parser reads them, so they must be told."""
-    return [
-        i for i in case.items() if i.state == "live" and i.size and _PACKED.search(i.path) and _LOGS & {*i.definitions}
-    ]
+    """Packed files in the folders of request logs, or named as such: no parser reads them, so they must be told."""
+    files = (i for i in case.items() if i.state == "live" and i.size and _PACKED.search(i.path))
+    return [i for i in files if _LOGS & {*i.definitions} or _LOG_NAME.search(i.path)]
 
 
 def folder_of(case: Case, source_id: str) -> Path:

@@ -20,6 +20,7 @@ from collector.image import Image
 from collector.queue import Preflight
 from collector.records import SourceRecord
 from shellcase import partial
+from shellcase.absent import absent
 from shellcase.case import Case, CaseMeta
 from shellcase.computers import computers_of
 from shellcase.coverage.account import account
@@ -268,6 +269,7 @@ def ledger_alarms(case: Case) -> list[str]:
     torn = sorted(i.path for i in case.items() if i.read_errors)
     more = f", the first is {torn[0]}" if len(torn) > 1 else ""
     said = [f"{len(torn)} artefacts could not be read whole from the image{more or f': {p}'}" for p in torn[:1]]
+    said += absent([r.host for r in read_sources(case)], (i.path for i in case.items()))
     said += [f"{i.path}: packed among the logs and not read; unpack it and add it to the case" for i in packed(case)]
     return said + alarms(read_ledger(case), unread(case, {"evtx", "hive"}))
 
