@@ -90,6 +90,9 @@ def _issues(raw: bytes, row: list[Datum], end: int) -> Iterator[Issue]:
         if rest.strip(b"\0"):
             what = "bytes between values are not zero"
             yield Issue(grade="odd", what=what, offset=start, length=len(rest), found=rest.hex())
+        if datum.kind == _TEXT and datum.raw and (datum.raw.endswith(bytes(4)) or not datum.raw.endswith(bytes(2))):
+            what = "a text does not end with one zero"
+            yield Issue(grade="odd", what=what, offset=datum.offset, length=8, found=f"{len(datum.raw)} bytes")
     if raw and not any(d.kind == _TEXT and d.text.startswith(_MAGIC) for d in row):
         yield Issue(grade="lost", what="no threat is named here", offset=0, length=len(raw), expected=_MAGIC)
 

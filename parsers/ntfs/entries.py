@@ -210,8 +210,8 @@ def _last(rows: Ints) -> Ints:
 def _stamps(facts: _Facts, block: Block, attrs: Attributes, owner: Ints) -> tuple[Ints, Ticks]:
     """Entries with $STANDARD_INFORMATION and their times; the first one of an entry counts."""
     table = stamps(block, attrs, owner)
-    _, first = np.unique(table.owner, return_index=True)
-    first = first[(table.owner == table.home)[first]]
+    own = np.flatnonzero(table.owner == table.home)  # one in another record is none of NTFS
+    first = own[np.unique(table.owner[own], return_index=True)[1]]
     facts.flags[table.owner[first] - block.first] |= table.flags[first]
     return table.owner[first], table.times[first]
 

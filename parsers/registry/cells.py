@@ -97,6 +97,13 @@ def is_key(raw: bytes, at: int, size: int) -> bool:
     return 4 + _NK_LEAST + int.from_bytes(raw[at + 4 + 0x48 : at + 4 + 0x4A], "little") <= size
 
 
+def behind_key(raw: bytes, at: int, size: int) -> tuple[int, int]:
+    """The part of a key's cell that it does not need, from a multiple of 8 on: offset and length."""
+    used = 4 + _NK_LEAST + int.from_bytes(raw[at + 4 + 0x48 : at + 4 + 0x4A], "little")
+    used = min(size, -(-used // 8) * 8)
+    return at + used, size - used
+
+
 def length_of(raw: bytes, offset: int) -> int:
     """Bytes of the cell at a file offset that lie in the file, its size field included; 0 where there is none."""
     if offset < FIRST_BIN or offset + 8 > len(raw):

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
-from parsers.registry.cells import Damage, cells, header, is_key
+from parsers.registry.cells import Damage, behind_key, cells, header, is_key
 from parsers.registry.deleted import deleted_nodes
 from parsers.registry.keys import Node, read_node
 from parsers.registry.links import Links
@@ -102,15 +102,20 @@ def load(raw: bytes, replayed: Replayed, path: str, state: str = "live") -> Gene
 def _read(hive: Hive) -> Iterator[Issue]:
     found: list[tuple[int, int]] = []
     used: set[int] = set()
+    before = (0, 0)
     for one in cells(hive.raw):
         if isinstance(one, Damage):
             yield Issue(grade="damaged", what=one.what, offset=one.offset, length=one.length, expected="cells in bins")
+            start = before[0] + 8 if sum(before) == one.offset else one.offset  # the size before may be what is wrong
+            _remains(hive, start, one.offset + one.length - start)
         elif one[2]:
             used.add(one[0])
+            before = one[:2]
             if is_key(hive.raw, one[0], one[1]):
                 found.append(one[:2])
+                _remains(hive, *behind_key(hive.raw, one[0], one[1]))
         else:
-            hive.gone.update((node.offset, node) for node in deleted_nodes(hive.raw, one[0], one[1]))
+            _remains(hive, one[0], one[1])
     known = {offset for offset, _ in found}
     strange = [offset for offset in sorted(hive.links.above) if offset not in known]
     for offset, size in [*found, *((offset, 8) for offset in strange)]:
@@ -119,6 +124,11 @@ def _read(hive: Hive) -> Iterator[Issue]:
         hive.gone.pop(offset, None)
         if offset not in used:
             yield Issue(grade="odd", what="a key that is listed does not lie in a cell in use", offset=offset)
+
+
+def _remains(hive: Hive, offset: int, size: int) -> None:
+    """Deleted keys in a free cell, behind a key whose cell is longer than it needs, or where no cells are."""
+    hive.gone.update((node.offset, node) for node in deleted_nodes(hive.raw, offset, size))
 
 
 def _node(hive: Hive, offset: int, size: int) -> Iterator[Issue]:

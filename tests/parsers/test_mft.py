@@ -280,3 +280,13 @@ def test_a_whole_windows_gives_its_known_counts_and_no_live_orphans(tmp_path: Pa
     assert [r["file_path"] for r in out.rows if r["state"] == "live" and "<orphan" in str(r["file_path"])] == []
     deleted = {r["offset"] for r in out.rows if r["state"] == "deleted"}
     assert len(deleted) == 20508 - 17455
+
+
+def test_a_record_that_calls_itself_part_of_another_does_not_take_its_times(tmp_path: Path) -> None:
+    """One changed field makes a record an extension of the next one; that one keeps all it said."""
+    sound = volume(_6=file(6, 1, "a", _ROOT), _7=file(7, 2, "b", _ROOT))
+    claimed = bytearray(sound)
+    claimed[6 * 1024 + 32 : 6 * 1024 + 40] = reference(7, 2).to_bytes(8, "little")
+    kept = [r for r in read(tmp_path, sound).rows if r["offset"] == 7 * 1024]
+    assert {said(r)["set"] for r in kept} == {"SI", "FN"}
+    assert [r for r in kept if r not in read(tmp_path, bytes(claimed)).rows] == []

@@ -137,6 +137,23 @@ def test_a_deleted_key_is_told_from_the_free_cell_it_lies_in(tmp_path: Path) -> 
     assert (out.ledger.found, out.ledger.parsed, out.ledger.recovered) == (1, 1, 1)
 
 
+@pytest.mark.parametrize("longer", ["Run", "its list"])
+def test_a_cell_that_grew_over_a_deleted_key_does_not_hide_it(longer: str, tmp_path: Path) -> None:
+    """One changed byte in the size of the cell before it."""
+    deleted = _nk("Run", 32, values=(0, -1))
+    deleted = struct.pack("<i", len(deleted)) + deleted[4:]
+    first = _nk("ROOT", 0, root=True, children=(0, -1), values=(0, -1)) if longer == "Run" else _cell(bytes(0x44))
+    root = b"" if longer == "Run" else _nk("ROOT", 0, root=True, children=(0, -1), values=(0, -1))
+    cells = root + first + deleted
+    base = bytearray(small()[: 4096 + 32])
+    raw = base + cells + struct.pack("<i", 4096 - 32 - len(cells))
+    raw = raw.ljust(8192, b"\0")
+    at = 4096 + 32 + len(root)
+    assert "Run" in keys(read(tmp_path, bytes(raw)))
+    struct.pack_into("<i", raw, at, -(len(first) + 0x48))
+    assert keys(read(tmp_path, bytes(raw)))["Run"].origin.state == "recovered"
+
+
 def test_a_broken_cell_does_not_cost_the_rest_of_its_bin(tmp_path: Path) -> None:
     """One changed byte in the size of the root's cell: the next cells are found again by their own row of sizes."""
     raw = bytearray(small())
