@@ -18,6 +18,7 @@ from shellcase.errors import LOSS, OK, UsageError
 from shellcase.ledger import read_ledger
 from shellcase.model import Source
 from shellcase.output import print_lines
+from shellcase.progress import Display
 
 Referee = Annotated[
     str,
@@ -50,12 +51,14 @@ def ask(case_dir: Path, parsers: Sequence[str], *, quiet: bool = False) -> int:
     """Compare, write `data/work/referees.json`, say what came of it; 5 where somebody contradicts us."""
     case = Case.open(case_dir)
     items = {item.item: item for item in case.items()}
-    verdicts = []
-    with tempfile.TemporaryDirectory() as scratch:
-        for entry in read_ledger(case):
-            if entry.parser in parsers and not entry.same_as:
-                source = ObjectSource(case.evidence, items[entry.item], Path(scratch))
-                verdicts.append(judge(entry.parser, entry.path, source))
+    asked = [e for e in read_ledger(case) if e.parser in parsers and not e.same_as]
+    total, done, verdicts = sum(items[e.item].size for e in asked), 0, list[Verdict]()
+    with tempfile.TemporaryDirectory() as scratch, Display(quiet=quiet) as display:
+        for entry in asked:
+            display.progress("referees", done, total)
+            source = ObjectSource(case.evidence, items[entry.item], Path(scratch))
+            verdicts.append(judge(entry.parser, entry.path, source))
+            done += items[entry.item].size
     case.write_json(REPORT, verdicts)
     if not quiet:
         print_lines(_lines(verdicts))
