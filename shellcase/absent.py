@@ -16,8 +16,11 @@ def absent(hosts: Sequence[HostFacts], paths: Iterable[str]) -> list[str]:
     """One sentence a drive: what should lie there, and why it was not seen. Empty where every drive is at hand.
 
     `paths` are those of what was taken. A volume whose letter cannot be told counts by what was taken at the same path.
+    Loose files tell no drive at all, and may come from each of them: nothing can be said then.
     """
     volumes = [((v.letter or "").upper(), v.fs) for h in hosts for v in h.volumes]
+    if any(fs == "files" and not letter.endswith(":") for letter, fs in volumes):
+        return []
     held = {letter for letter, fs in volumes if fs in _READ}
     numbered: set[str] = set()
     for path in paths:

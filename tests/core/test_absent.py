@@ -39,3 +39,9 @@ def test_a_second_source_and_a_volume_without_a_letter_answer_for_it() -> None:
     paths = [r"vol2\weblogs\W3SVC1\u_ex210303.log", r"vol2\ev\Security.evtx"]
     assert absent(hosts, paths) == []
     assert len(absent(hosts, paths[:1])) == 1
+
+
+def test_loose_files_tell_no_drive() -> None:
+    """A bare folder of evidence says of no file which drive it came from, so no drive can be called absent."""
+    assert absent([_host(("vol1", "files"))], [r"vol0\Security.evtx"]) == []
+    assert absent([_host(("C:", "files"))], ()), "a collection with letters does tell"
