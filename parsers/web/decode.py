@@ -12,11 +12,20 @@ import html
 import re
 from collections.abc import Callable, Iterator
 
+from parsers.web.disguise import MOST_BYTES, packed, spelled_out, unmasked
+
 SOURCES = frozenset(["js", "cs", "vb"])
 """Script without a page around it: sources that ASP.NET makes of a page, scripts for the Windows Script Host."""
 
+_MARKS = (
+    (b"\xef\xbb\xbf", "utf-8"),
+    (b"\xff\xfe\0\0", "utf-32-le"),  # begins as the next one does
+    (b"\xff\xfe", "utf-16-le"),
+    (b"\xfe\xff", "utf-16-be"),
+    (b"\0\0\xfe\xff", "utf-32-be"),
+)
 MOST_ADDED = 1 << 20  # characters of decoded base64 that are looked at
-_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})")
+_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|\\U(000[0-9a-fA-F]{5}|0010[0-9a-fA-F]{4})")
 _JOINED = re.compile(r"(?:\"\s*[+&]\s*\"|'\s*[+&]\s*')")
 _CODES = re.compile(r"(?i)(?:String\.fromCharCode|chrw?)\s*\(\s*(\d{1,7}(?:\s*,\s*\d{1,7})*)\s*\)")
 _BASE64 = re.compile(r"[\"']([A-Za-z0-9+/]{16,}={0,2})[\"']")
@@ -34,11 +43,12 @@ _DIRECTIVE = re.compile(r"<%@[^%]*%>")
 
 def text_of(raw: bytes) -> str:
     """The characters of a page: by its byte order mark, else UTF-16 if every other byte is zero, else UTF-8 or 1252."""
-    for mark, name in ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
+    for mark, name in _MARKS:
         if raw.startswith(mark):
             return raw[len(mark) :].decode(name, "backslashreplace")
-    if len(raw) > 3 and raw[1:200:2].count(0) > len(raw[:200]) // 3:
-        return raw.decode("utf-16-le", "backslashreplace")
+    for first, name in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if len(raw) > 3 and raw[first:200:2].count(0) > len(raw[:200]) // 3:
+            return raw.decode(name, "backslashreplace")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
@@ -47,7 +57,9 @@ def text_of(raw: bytes) -> str:
 
 def server_script(text: str, extension: str) -> str:
     """What the server would run: script blocks, or the whole of a handler, service or Razor page."""
-    if extension in ("ashx", "asmx", "svc", "cshtml", "vbhtml") or (extension in SOURCES and "<" not in text[:64]):
+    if extension in ("ashx", "asmx", "soap", "svc", "cshtml", "vbhtml") or (
+        extension in SOURCES and "<" not in text[:64]
+    ):
         return _DIRECTIVE.sub("", text)
     parts = [*_tagged(text), *(m[1] for m in _BLOCK.finditer(text))]
     return "\n".join(part for part in parts if part.strip())
@@ -74,10 +86,10 @@ def _tagged(text: str) -> Iterator[str]:
 
 
 def plain(script: str) -> str:
-    """Script with entities, escapes, joined strings, character codes and named literals resolved, base64 appended."""
+    """Script with entities, escapes, joined strings, codes and named literals resolved, packed text appended."""
     text = html.unescape(script)
-    text = _ESCAPE.sub(lambda m: _character(m[1] or m[2]), text)
-    text = _CODES.sub(_spelled, text)
+    text = _ESCAPE.sub(lambda m: _character(m[1] or m[2] or m[3]), text)
+    text = _CODES.sub(_spelled, spelled_out(text))
     text = _JOINED.sub("", text)
     text = _JOINED.sub("", _named(text))
     return text + "".join("\n" + part for part in _unpacked(text))
@@ -129,24 +141,32 @@ def _bounded(text: str, pattern: re.Pattern[str], by: Callable[[re.Match[str]], 
 
 
 def _unpacked(text: str) -> list[str]:
-    """What base64 literals hold, where that is text; one level, and one more inside it."""
+    """What packed literals hold, where that is text; one level, and one more inside it."""
     out: list[str] = []
     todo, room = [text], MOST_ADDED
     for _ in range(2):
-        found = [d for part in todo for m in _BASE64.finditer(part) if (d := _decoded(m[1], room))]
+        found = [d for part in todo for raw in _literals(part) if (d := _readable(raw, room))]
         todo = found
         out += found
         room = MOST_ADDED - sum(map(len, out))
     return out
 
 
-def _decoded(packed: str, room: int) -> str:
-    if len(packed) > room:
-        return ""
-    try:
-        raw = base64.b64decode(packed + "=" * (-len(packed) % 4), validate=True)
-    except (binascii.Error, ValueError):
+def _literals(text: str) -> Iterator[bytes]:
+    """The bytes of every packed literal of a script."""
+    for match in _BASE64.finditer(text):
+        try:
+            yield base64.b64decode(match[1] + "=" * (-len(match[1]) % 4), validate=True)
+        except (binascii.Error, ValueError):
+            continue
+    yield from packed(text)
+
+
+def _readable(raw: bytes, room: int) -> str:
+    """The text that a literal holds, as it is or masked by one byte; empty where it is no text."""
+    if len(raw) > room:
         return ""
     text = text_of(raw)
-    readable = sum(c.isprintable() or c.isspace() for c in text)
-    return text if text.isascii() and readable == len(text) else ""
+    if text.isascii() and all(c.isprintable() or c.isspace() for c in text):
+        return text
+    return unmasked(raw) if room > MOST_BYTES else ""

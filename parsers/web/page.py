@@ -18,7 +18,7 @@ from parsers.web.features import Features, features
 from shellcase.model import Event, Issue, Job, Kind, Ledger, Moment, Origin, Parser, ParserOutput, Span, Value
 
 MOST_READ = 1 << 20  # bytes looked at; the longest page of an Exchange build is a tenth of that
-PAGES = frozenset(["aspx", "ashx", "asmx", "asp", "ascx", "asax", "svc", "cshtml", "vbhtml", "master"])
+PAGES = frozenset(["aspx", "ashx", "asmx", "soap", "asp", "ascx", "asax", "svc", "cshtml", "vbhtml", "master"])
 _TEXTS = frozenset(["js", "htm", "html", "txt", "css", "inc", "cer", "cdx", "asa", "config", "xml"])
 _DUMP = b"MDMP"
 _GENERATED = re.compile(r"(?i)\\App_(?:Web|Code|global)[^\\]*\.\w+$")
@@ -165,7 +165,7 @@ _FEATURES = {
 
 PARSER = Parser(
     name="web.page",
-    version=2,
+    version=3,
     definitions=("ExchangeWebFolders", "WebRoots", "AspNetTemporaryFiles", "DeletedFiles", "DroppedScripts"),
     yields=(
         Kind(name="web.page", fields=_FEATURES),
