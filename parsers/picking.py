@@ -6,7 +6,7 @@ import numpy as np
 
 from parsers.columns import Places, Sheet, windows
 from parsers.lines import Ints
-from parsers.weave import Pick
+from parsers.pieces import Pick
 
 
 def places_of(raw: bytes, needle: bytes, rare: bytes) -> Ints:

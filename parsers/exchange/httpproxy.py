@@ -19,7 +19,8 @@ from parsers.exchange.text import RAW_FIELDS, Cut, Data, Filled, Plain, TextLog
 from parsers.leaning import text_headers
 from parsers.lines import UTF8_MARK, Block, Bools
 from parsers.picking import first_of_rows, places_of, within
-from parsers.weave import Odd, Part, Pick, Text, Weaver, When, json_parts, same, shortened, when, where
+from parsers.pieces import Part, Pick, When
+from parsers.weave import Odd, Text, Weaver, json_parts, same, shortened, when, where
 from shellcase.model import EventBatch, Kind, Parser
 
 KIND = "exchange.httpproxy.request"

@@ -13,8 +13,9 @@ from parsers.iis.repair import all_fit, fits
 from parsers.iis.row import CHECKED, ZONE, ZONE_DAY, Names
 from parsers.lines import Block, Bools, Ints
 from parsers.picking import first_of_rows, places_of, within
+from parsers.pieces import Part, Pick, When
 from parsers.times import date_ns
-from parsers.weave import Odd, Part, Pick, Text, Weaver, When, json_parts, same, shortened, when, where
+from parsers.weave import Odd, Text, Weaver, json_parts, same, shortened, when, where
 from shellcase.model import EventBatch
 
 _SUBJECT = 300
