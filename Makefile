@@ -19,10 +19,10 @@ demo: $(READY)  ## the bundled image of a compromised server, to a report in bui
 	$(BIN)/shellcase demo --case build/demo --clobber
 
 test: $(READY)  ## the whole suite but the long referee runs
-	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
+	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile --no-loadscope-reorder
 
 test-all: $(READY)  ## all readers on all records, both images, freshly seeded fixtures
-	$(BIN)/python -m pytest -m slow -n auto --dist loadfile
+	$(BIN)/python -m pytest -m slow -n auto --dist loadfile --no-loadscope-reorder
 
 torture: $(READY)  ## 100 kills and power losses at random moments, then two hours of damage to artefacts
 	$(BIN)/python -m tests.torture --kills 100

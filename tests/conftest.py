@@ -16,6 +16,22 @@ EX02 = ROOT / "fixtures" / "images" / "EX02.qcow2"
 META = CaseMeta(case_number="T-1", examiner="the test suite", title="Test case")
 
 
+LONGEST = (
+    "test_errors.py",
+    "test_verify_run.py",
+    "test_verify_real.py",
+    "test_scenario.py",
+    "test_seeds.py",
+    "test_add.py",
+)
+"""Files that take a process a minute or more: begun first, so that at the end none runs while the others idle."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first. Tests of one file stay together and in their order."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
 def make_case(image: Path, folder: Path, *, jobs: int = 2) -> tuple[Case, int]:
     """Run all steps over an image; the case and the exit code."""
     from shellcase.opening import close, open_case

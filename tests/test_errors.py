@@ -107,6 +107,7 @@ def test_a_bad_question_to_a_case_is_explained(name: str, words: list[str], ex01
     judge(name, shellcase(*[str(ex01.root) if w == "CASE" else w for w in words]))
 
 
+@pytest.mark.slow
 @pytest.mark.real
 def test_a_full_disk_is_explained_and_the_run_goes_on(ex01: Case, tmp_path: Path) -> None:
     """The disk fills up; with room again the same command ends with the digest of an undisturbed run."""
@@ -155,7 +156,7 @@ def started(folder: Path, until: str) -> subprocess.Popen[str]:
     raise AssertionError(f"the run ended before {until!r}")
 
 
-@pytest.mark.parametrize("stage", ["collect: 3", "parse: 4"])
+@pytest.mark.parametrize("stage", ["collect: 3", pytest.param("parse: 4", marks=pytest.mark.slow)])
 def test_ctrl_c_stops_and_the_same_command_goes_on(stage: str, ex01: Case, tmp_path: Path) -> None:
     """Exit code 130, no traceback, and the digest of an undisturbed run afterwards."""
     process = started(tmp_path / "case", stage)

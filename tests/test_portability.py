@@ -48,6 +48,7 @@ def test_every_module_imports_without_what_windows_lacks(bare_env: dict[str, str
     assert int(done.stdout) == len(names)
 
 
+@pytest.mark.slow
 def test_a_small_run_works_without_what_windows_lacks(bare_env: dict[str, str], tmp_path: Path) -> None:
     """Collecting, two spawned workers, detection and report."""
     command = [

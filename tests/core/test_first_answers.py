@@ -59,6 +59,7 @@ def go(disk: Path, root: Path) -> Case:
     return case
 
 
+@pytest.mark.slow
 @pytest.mark.real
 def test_a_first_answer_changes_no_byte_of_the_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its report is there while the rest is parsed, named partial; afterwards the case equals one without it."""

@@ -179,7 +179,7 @@ class Killed(BaseException):
     """What stands for SIGKILL: nothing catches it."""
 
 
-@pytest.mark.parametrize("after", [1, 3, 5])
+@pytest.mark.parametrize("after", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in (3, 5))])
 def test_a_kill_does_not_change_what_was_verified(
     after: int, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
