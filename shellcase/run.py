@@ -31,6 +31,7 @@ from shellcase.ledger import Entry, alarms, read_ledger, read_twice, write_twice
 from shellcase.model import HostFacts
 from shellcase.paper.audit import log_definitions, log_rules
 from shellcase.parsing import Parsed, parse, usable_cores
+from shellcase.passedover import passed_over
 from shellcase.planning import packed, unread
 from shellcase.report import write_report
 from shellcase.rooms import RULES
@@ -271,6 +272,7 @@ def ledger_alarms(case: Case) -> list[str]:
     said = [f"{len(torn)} artefacts could not be read whole from the image{more or f': {p}'}" for p in torn[:1]]
     said += absent([r.host for r in read_sources(case)], (i.path for i in case.items()))
     said += [f"{i.path}: packed among the logs and not read; unpack it and add it to the case" for i in packed(case)]
+    said += passed_over(case)
     return said + alarms(read_ledger(case), unread(case, {"evtx", "hive"}))
 
 

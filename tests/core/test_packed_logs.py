@@ -1,4 +1,4 @@
-"""Logs that somebody packed beside the live ones, and the folders of Advanced Logging."""
+"""Logs packed beside the live ones, the folders of Advanced Logging, and logs nothing can be read from."""
 
 from __future__ import annotations
 
@@ -37,3 +37,22 @@ def test_packed_logs_are_told_and_those_of_advanced_logging_are_read(tmp_path: P
         "u_ex210303.log": 1,
         "MAIL7_D20210303.log": 1,
     }
+
+
+def test_binary_logs_and_logs_of_zeros_are_told(tmp_path: Path) -> None:
+    """Both were passed over without a word; a log that only begins with zeros, or is only headers, is none of them."""
+    logs = tmp_path / "found" / "C" / "inetpub" / "logs" / "LogFiles"
+    for name, data in (
+        ("W3SVC/raw210303.ibl", b"\x01\0\0\0" + bytes(range(200))),
+        ("W3SVC1/u_ex210303.log", bytes(9000)),
+        ("W3SVC1/u_ex210304.log", bytes(9000) + b"\r\n" + _LOG),
+        ("W3SVC1/u_ex210305.log", _LOG[: _LOG.index(b"2021-")]),
+    ):
+        (logs / name).parent.mkdir(parents=True, exist_ok=True)
+        (logs / name).write_bytes(data)
+    case, code = make_case(tmp_path / "found", tmp_path / "case", jobs=1)
+    said = [a for a in ledger_alarms(case) if "LogFiles" in a]
+    assert code == 5
+    assert [a.partition(": ")[0].rpartition("\\")[2] for a in said] == ["raw210303.ibl", "u_ex210303.log"]
+    assert "binary format" in said[0]
+    assert "9000 bytes, all of them zero" in said[1]
