@@ -29,7 +29,7 @@ def within(sheet: Sheet, field: int, places: Ints, size: int) -> tuple[Ints, Int
 def first_of_rows(sheet: Sheet, field: int, rows: Ints, starts: Ints, ends: Ints) -> Pick:
     """The first stretch of each row that has any; `rows` ascend."""
     rows, first = np.unique(rows, return_index=True)
-    low: Places = sheet.starts(field)
+    low: Places = sheet.starts(field).copy()
     high = low.copy()
     low[rows], high[rows] = starts[first], ends[first]
     return Pick(low, high)

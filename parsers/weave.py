@@ -20,6 +20,7 @@ from parsers.columns import Places, Sheet, gathered, pc
 from parsers.lines import Block, Bools, Ints
 from parsers.pieces import Order, Part, Store
 from parsers.rows import Cell
+from shellcase.digits import joined
 from shellcase.schema import repeated
 
 
@@ -105,12 +106,11 @@ def _with_nulls(texts: pa.StringArray, nulls: Bools) -> pa.StringArray:
 def where(block: Block, weaver: Weaver, number: int) -> dict[str, pa.Array]:
     """The columns that say where each row lies; `number` lines end before the block."""
     offsets, lengths = block.offsets()
-    line = pa.array(weaver.lines + (number + 1)).cast(pa.string())
     index = weaver.sheet.index
     return {
         "offset": weaver.number("offset", offsets[index], pa.int64()),
         "length": weaver.number("length", lengths[index], pa.int64()),
-        "locator": pc.call_function("binary_join_element_wise", [pa.scalar("line"), line, pa.scalar(" ")]),
+        "locator": joined(["line ", weaver.lines + (number + 1)], weaver.size),
     }
 
 

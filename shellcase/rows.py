@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import attrgetter
+from typing import Any
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
 from shellcase.clean import storable
 from shellcase.copies import of_shadow
+from shellcase.digits import joined
 from shellcase.model import Event, EventBatch
 from shellcase.schema import BATCH, PIVOTS, TIMELINE, repeated
 
@@ -62,9 +66,15 @@ def complete_batch(given: EventBatch, ids: Ids) -> pa.RecordBatch:
 
 
 def _event_ids(columns: dict[str, pa.Array], artifact_id: str) -> pa.Array:
-    ordinal = columns.pop("ordinal", pa.scalar(0))
-    parts = [pc.fill_null(a, pa.scalar(0)).cast(pa.string()) for a in (columns["offset"], ordinal)]
-    return pc.call_function("binary_join_element_wise", [pa.scalar(artifact_id), *parts, pa.scalar("-")])
+    offsets = _whole(columns["offset"])
+    ordinals = _whole(columns.pop("ordinal")) if "ordinal" in columns else "0"
+    return joined([f"{artifact_id}-", offsets, "-", ordinals], len(offsets))
+
+
+def _whole(numbers: pa.Array) -> npt.NDArray[np.int64]:
+    """Whole numbers, nought where there is none."""
+    filled: npt.NDArray[Any] = pc.fill_null(numbers, pa.scalar(0)).to_numpy(zero_copy_only=False)
+    return filled.astype(np.int64, copy=False)
 
 
 def _states(states: pa.Array | None, default: str, size: int) -> pa.Array:

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("shellcase", "collector", "parsers", "fixtures")
-MODEL = {"shellcase.model", "shellcase.records", "shellcase.schema", "shellcase.zones", "shellcase.errors"}
+MODEL = {f"shellcase.{name}" for name in ("model", "records", "schema", "digits", "zones", "errors")}
 ALL_KNOWING = {"shellcase.run", "shellcase.cli", "shellcase.parsing", "shellcase.worker", "shellcase.show"} | {
     f"shellcase.{name}"
     for name in (
