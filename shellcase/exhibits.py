@@ -109,7 +109,7 @@ def _joined(value: str | None) -> str:
     return ", ".join(msgspec.json.decode(value, type=list[str])) if value else ""
 
 
-_DUMP_RULES = ("AP-10", "LD-01", "LD-02", "PS-01", "SE-02", "SY-01", "SY-02")
+_DUMP_RULES = ("AP-10", "LD-01", "LD-02", "PS-01", "SE-02", "SE-03", "SY-01", "SY-02")
 
 
 def dump_traces(timeline: Timeline, findings: Sequence[Finding], zone: Zone | None) -> tuple[DumpTrace, ...]:

@@ -14,7 +14,7 @@ from shellcase.result import Point, Verdict
 
 _ENTRY = ("HP-05", "HP-06", "HP-07", "EC-01", "EC-03", "MM-01", "MM-02", "IS-03")
 _USE = ("FS-01", "FS-02", "TA-03", "TA-04", "IS-05", "PX-01")
-_DUMPS = ("AP-10", "LD-01", "LD-02", "PS-01", "SE-02", "SY-01", "SY-02")
+_DUMPS = ("AP-10", "LD-01", "LD-02", "PS-01", "SE-02", "SE-03", "SY-01", "SY-02")
 
 _POINTS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     # rules, words when a record shows it, words when it only needs an explanation
