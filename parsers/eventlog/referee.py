@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -29,6 +30,7 @@ from shellcase.model import Job, Source
 
 _FLOATING = 4000  # nanoseconds that python-evtx and dissect are off, which go over floating point
 _FIELDS = ("event_code", "provider", "channel")
+_HEX = re.compile(r"(?:[0-9a-f]{2})+")
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _NO_WORD = re.compile(
     r"0x[0-9a-f]+|[0-9a-f]{16,}|\{?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\}?|\d{4}-\d\d-\d\d.*|true|false|null|\[.*\]"
@@ -94,14 +96,25 @@ def _differences(
     for field, mine, other in (
         *((field, ours[field], theirs[field]) for field in _FIELDS),
         *((field, ours["data"].get(field), theirs["data"].get(field)) for field in ("EventRecordID", "Computer")),
-        ("values", _words(ours["data"]), _words(theirs["data"])),
+        ("values", *_words(_texts(ours["data"]), _texts(theirs["data"]))),
     ):
         if mine != other:
             yield Difference(name, offset, field, str(mine), str(other))
 
 
-def _words(data: Mapping[str, Any]) -> list[str]:
-    """The record's own values as far as all readers print them alike, in order."""
+def _texts(data: Mapping[str, Any]) -> list[str]:
+    """The record's own values in order, without what readers space differently."""
     texts = [*data.get("EventData", {}).values(), *data.get("Data", []), *data.get("UserData", {}).values()]
-    plain = (" ".join(text.split()).lower() for text in texts)
-    return [text for text in plain if _WORD.search(text) and not _NO_WORD.fullmatch(text)]
+    return [" ".join(text.split()).lower() for text in texts]
+
+
+def _words(mine: list[str], other: list[str]) -> tuple[list[str], list[str]]:
+    """Both as far as all readers print them alike; python-evtx prints in base64 what we print in hexadecimal."""
+    packed = {b64encode(bytes.fromhex(text)).decode().lower(): text for text in mine if _HEX.fullmatch(text)}
+    same = packed.keys() & set(other)
+    left = same | {packed[text] for text in same}
+    return _plain(mine, left), _plain(other, left)
+
+
+def _plain(texts: list[str], left: set[str]) -> list[str]:
+    return [text for text in texts if _WORD.search(text) and not _NO_WORD.fullmatch(text) and text not in left]

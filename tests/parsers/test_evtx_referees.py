@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.formats.evtx import Record, write_evtx
+from fixtures.formats.evtx import Record, V, write_evtx
 from parsers.eventlog.decode import decode
 from parsers.eventlog.evtx import PARSER
 from parsers.eventlog.frame import Record as Header
@@ -96,3 +96,14 @@ def test_only_parsers_with_referees_have_some() -> None:
 
 def test_no_difference_is_taken_for_another() -> None:
     assert Difference("r", 1, "time", "a", "b") != Difference("r", 1, "time", "a", "b", unread=True)
+
+
+def test_bytes_are_the_same_in_base64_and_in_hexadecimal(tmp_path: Path) -> None:
+    """An address in a record of the DNS client: python-evtx prints it in base64, we in hexadecimal."""
+    address = V("binary", bytes.fromhex("020000357f00000100000000000000"))
+    made = Record(
+        time_ns=T0, provider="P", event_id=1014, channel="C", computer="H", data=(("QueryName", "wpad"), ("A", address))
+    )
+    source = write_source(tmp_path, write_evtx([made]), PATH)
+    assert ':"020000357f' in str(answer(PARSER.parse, Job(source=source)).rows[0]["data"]).lower()
+    assert list(compare(source)) == []
