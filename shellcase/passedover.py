@@ -16,8 +16,10 @@ _BLOCK = 1 << 20
 def passed_over(case: Case) -> list[str]:
     """One sentence a file, in the order of the case."""
     spoke = {e.artifact_id for e in read_ledger(case) if e.ledger.found}
-    quiet = (i for i in case.items() if i.cls == "log" and i.state == "live" and i.size and i.object is not None)
-    return [said for i in quiet if i.artifact_id not in spoke for said in _why(i, case.evidence)]
+    files = (i for i in case.items() if i.cls == "log" and i.state == "live" and not i.stream)
+    # Where the source could not be read, zeros stand for the bytes; that is told of its own.
+    quiet = (i for i in files if i.size and i.object is not None and not i.read_errors and i.artifact_id not in spoke)
+    return [said for i in quiet for said in _why(i, case.evidence)]
 
 
 def _why(item: Item, evidence: Path) -> Iterator[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+from shellcase.case import Case
 from shellcase.ledger import read_ledger
+from shellcase.passedover import passed_over
 from shellcase.run import ledger_alarms
 from tests.conftest import make_case
 
@@ -56,3 +58,15 @@ def test_binary_logs_and_logs_of_zeros_are_told(tmp_path: Path) -> None:
     assert [a.partition(": ")[0].rpartition("\\")[2] for a in said] == ["raw210303.ibl", "u_ex210303.log"]
     assert "binary format" in said[0]
     assert "9000 bytes, all of them zero" in said[1]
+
+
+def test_logs_that_could_not_be_read_are_not_called_zeros(tmp_path: Path) -> None:
+    """Bytes the source does not give are put in as zeros; nobody wiped them."""
+    logs = tmp_path / "found" / "C" / "inetpub" / "logs" / "LogFiles" / "W3SVC1"
+    logs.mkdir(parents=True)
+    (logs / "u_ex210303.log").write_bytes(bytes(9000))
+    case, _code = make_case(tmp_path / "found", tmp_path / "case", jobs=1)
+    listing = case.evidence / "collected.jsonl"
+    assert len(passed_over(case)) == 1
+    listing.write_text(listing.read_text().replace('"read_errors":[]', '"read_errors":["0+9000"]'))
+    assert passed_over(Case.open(case.root)) == []
