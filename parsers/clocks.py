@@ -9,13 +9,25 @@ from parsers.lines import Bools, Ints
 from parsers.times import date_ns, iso_ns
 
 _SECOND, _MILLISECOND = 10**9, 10**6
-_CLOCK_DIGITS = [0, 1, 3, 4, 6, 7]
+STAMP, _CLOCK = "0000-00-00T00:00:00.000Z", "00:00:00"
+
+
+def formed(table: Bytes, form: str) -> Bools:
+    """Which rows have a digit where the form has `0`, and elsewhere its very byte. They are as long, 8 or 24 bytes."""
+    least = np.frombuffer(form.encode(), np.uint8)
+    room = np.where(least == ord("0"), 9, 0).astype(np.uint8)
+    wrong = (table - least > room).view(np.uint64)
+    good: Bools = wrong[:, 0] == 0
+    for eight in range(1, wrong.shape[1]):
+        good &= wrong[:, eight] == 0
+    return good
 
 
 def clocks(sheet: Sheet, field: int) -> tuple[Ints, Bools]:
     """Nanoseconds since midnight of `14:01:59`, as `times.clock_ns` has it; and which rows have that form."""
-    ns, good = _clock(sheet.fixed(field, 8))
-    return ns, good & (sheet.ends(field) - sheet.starts(field) == 8)
+    table = sheet.fixed(field, len(_CLOCK))
+    ns, good = _clock(table)
+    return ns, good & formed(table, _CLOCK) & (sheet.ends(field) - sheet.starts(field) == 8)
 
 
 def days(sheet: Sheet, field: int) -> tuple[Ints, Bools]:
@@ -26,13 +38,12 @@ def days(sheet: Sheet, field: int) -> tuple[Ints, Bools]:
 
 def instants(sheet: Sheet, field: int) -> tuple[Ints, Ints, Bools]:
     """UTC nanoseconds and resolution as `times.iso_ns` has them; and which rows have such a form."""
-    table = sheet.fixed(field, 24)
+    table = sheet.fixed(field, len(STAMP))
     day, good = _day(np.ascontiguousarray(table[:, :10]))
     clock, fits = _clock(table[:, 11:19])
-    digits = (table[:, 20:23] - np.uint8(48)).astype(np.int64)
-    usual = good & fits & (digits <= 9).all(axis=1) & (sheet.ends(field) - sheet.starts(field) == 24)
-    usual &= (table[:, 10] == ord("T")) & (table[:, 19] == ord(".")) & (table[:, 23] == ord("Z"))
-    ns = day + clock + digits @ np.array([100, 10, 1]) * _MILLISECOND
+    usual = good & fits & formed(table, STAMP) & (sheet.ends(field) - sheet.starts(field) == len(STAMP))
+    hundreds, tens, ones = ((table[:, at] - np.uint8(48)).astype(np.int64) for at in (20, 21, 22))
+    ns = day + clock + ((hundreds * 10 + tens) * 10 + ones) * _MILLISECOND
     resolution = np.full(len(ns), _MILLISECOND)
     odd = np.flatnonzero(~usual)
     for row, start, end in zip(odd.tolist(), sheet.starts(field)[odd], sheet.ends(field)[odd], strict=True):
@@ -42,10 +53,10 @@ def instants(sheet: Sheet, field: int) -> tuple[Ints, Ints, Bools]:
 
 
 def _clock(table: Bytes) -> tuple[Ints, Bools]:
+    """Nanoseconds since midnight where a row has the form of a clock, and which are no more than a day has."""
     digits = table - np.uint8(48)
-    good: Bools = (digits[:, _CLOCK_DIGITS] <= 9).all(axis=1) & (table[:, 2] == ord(":")) & (table[:, 5] == ord(":"))
     hour, minute, second = (digits[:, at].astype(np.int64) * 10 + digits[:, at + 1] for at in (0, 3, 6))
-    good &= (hour < 24) & (minute < 60) & (second < 60)
+    good: Bools = (hour < 24) & (minute < 60) & (second < 60)
     return ((hour * 60 + minute) * 60 + second) * _SECOND, good
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from parsers.lines import Block, Bools, Ints
+from parsers.lines import Block, Bools, Ints, places_of_byte
 
 pc: Any = import_module("pyarrow.compute")
 """Arrow's functions. They are made when that module is loaded, so that type checkers do not know them."""
@@ -39,7 +39,8 @@ class Sheet:
 
     `raw` is theirs, parted by separators and line ends into pieces; `bounds` are the edges of the pieces, separators
     and line ends being pieces too. `index` are the rows' line numbers in the block, `first` the number of the piece
-    that is a row's first field (the next field is two further); `wide` tells which rows are not all ASCII.
+    that is a row's first field (the next field is two further); `wide` tells which rows are not all ASCII. `signs` are
+    the characters that JSON escapes and that rows may hold.
     """
 
     raw: bytes
@@ -48,6 +49,7 @@ class Sheet:
     first: Places
     bounds: Places
     wide: Bools
+    signs: bytes
 
     def __len__(self) -> int:
         return len(self.index)
@@ -145,14 +147,15 @@ def cut(block: Block, low: int, high: int, wanted: Bools, separator: bytes, widt
         stray = np.setdiff1d(np.flatnonzero(kinds == 13), feeds[returned] - 1)
         good[np.searchsorted(feeds, stray)] = False
     if b"\x7f" in raw:
-        controls = np.concatenate((controls, np.flatnonzero(data == 0x7F)))
+        controls = np.concatenate((controls, places_of_byte(raw, b"\x7f")))
     good[np.searchsorted(ends, controls)] = False
     wide = _judge(raw, data, ends, good)
     if quote and quote in raw:
-        good[np.searchsorted(ends, np.flatnonzero(data == quote[0]))] = False
+        good[np.searchsorted(ends, places_of_byte(raw, quote))] = False
     bounds = np.zeros(2 * len(marks) + 1, np.int32)
     bounds[1::2], bounds[2::2] = marks, marks + 1
-    return Sheet(raw, width, np.flatnonzero(good) + low, (2 * first[good]).astype(np.int32), bounds, wide[good])
+    signs = b'"\\'.replace(quote, b"") if quote else b'"\\'
+    return Sheet(raw, width, np.flatnonzero(good) + low, (2 * first[good]).astype(np.int32), bounds, wide[good], signs)
 
 
 def _judge(raw: bytes, data: Bytes, ends: Ints, good: Bools) -> Bools:
@@ -181,6 +184,17 @@ def by_value(texts: pa.StringArray, read: Callable[[str], int | None]) -> tuple[
     known = np.array([v is not None for v in values] or [False], np.bool_)
     codes = coded.indices.to_numpy(zero_copy_only=False)
     return numbers[codes], known[codes]
+
+
+def small_numbers(sheet: Sheet, field: int, read: Callable[[str], int | None]) -> tuple[Ints, Bools]:
+    """Numbers of a field that nearly always has three digits; what else stands there is read by `read`."""
+    digits = (sheet.fixed(field, 3) - np.uint8(ord("0"))).astype(np.int64)
+    known: Bools = (digits <= 9).all(axis=1) & (sheet.ends(field) - sheet.starts(field) == 3)
+    numbers: Ints = (digits[:, 0] * 10 + digits[:, 1]) * 10 + digits[:, 2]
+    odd = np.flatnonzero(~known)
+    if len(odd):
+        numbers[odd], known[odd] = by_value(sheet.keep(~known).text(field), read)
+    return numbers, known
 
 
 def all_of(texts: pa.StringArray, allowed: Bools, fits: Callable[[str], bool]) -> Bools:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from parsers.columns import Places, Sheet, gathered
-from parsers.lines import Bools, Ints
+from parsers.lines import Bools, Ints, places_of_byte
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,12 +135,10 @@ class Store:
 
 def _marked(sheet: Sheet) -> tuple[Ints, Ints]:
     """The cells of the sheet that JSON escapes: their fields and their pieces."""
-    raw, none = sheet.raw, np.zeros(0, np.int64)
-    signs = [ord(sign) for sign in ('"', "\\") if sign.encode() in raw]
-    if not signs:
-        return none, none
-    data = np.frombuffer(raw, np.uint8)
-    marks = np.flatnonzero(data == signs[0] if len(signs) == 1 else (data == signs[0]) | (data == signs[1]))
+    found = [places_of_byte(sheet.raw, bytes((sign,))) for sign in sheet.signs]
+    marks = np.sort(np.concatenate(found), kind="stable")
+    if not len(marks):
+        return marks, marks
     cells = np.searchsorted(sheet.bounds, marks, "right") - 1
     cells = cells[np.concatenate((np.ones(1, np.bool_), cells[1:] != cells[:-1]))]
     rows = np.searchsorted(sheet.first, cells, "right") - 1

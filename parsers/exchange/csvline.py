@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from parsers.lines import Block, Bools, Ints, as_block, decode, line_start
+from parsers.lines import Block, Bools, Ints, as_block, decode, line_start, places_of_byte
 
 LONGEST = 1 << 20
 """A quoted cell may run over line ends, but not further than this many bytes."""
@@ -50,27 +50,41 @@ def _closing(text: str, at: int) -> int:
 
 def odd_quotes(block: Block) -> Ints:
     """The lines with an odd number of quote characters, by number: where a cell with a line break begins or ends."""
-    if b'"' not in block.raw:
-        return np.zeros(0, np.int64)
-    quotes = np.flatnonzero(np.frombuffer(block.raw, np.uint8) == ord('"'))
+    quotes = places_of_byte(block.raw, b'"')
     counts = np.searchsorted(quotes, block.ends) - np.searchsorted(quotes, block.starts)
     return np.flatnonzero(counts % 2)
 
 
 def whole_rows(blocks: Iterable[Block]) -> Iterator[Block]:
     """The same lines in blocks that do not end inside a quoted cell, as far as `LONGEST` allows."""
-    rest, end = b"", 0
+    rest: Block | None = None
     for block in blocks:
         if block.places is not None:
             yield block
             continue
-        whole = as_block(block.offset - len(rest), rest + block.raw) if rest else block
+        whole = _together(rest, block) if rest else block
         cut = _cut(whole)
         if cut:
             yield _up_to(whole, cut)
-        rest, end = whole.raw[cut:], whole.offset + len(whole.raw)
+        rest = _from(whole, cut) if cut < len(whole.raw) else None
     if rest:
-        yield as_block(end - len(rest), rest)
+        yield rest
+
+
+def _together(first: Block, second: Block) -> Block:
+    """Neighbouring blocks as one; their lines are known already unless one of them goes on in the second."""
+    raw, size = first.raw + second.raw, len(first.raw)
+    if not first.raw.endswith(b"\n"):
+        return as_block(first.offset, raw)
+    starts = np.concatenate((first.starts, second.starts + size))
+    ends = np.concatenate((first.ends, second.ends + size))
+    return Block(first.offset, raw, starts, ends)
+
+
+def _from(block: Block, start: int) -> Block:
+    """The lines from a place on where one begins."""
+    line = int(np.searchsorted(block.starts, start))
+    return Block(block.offset + start, block.raw[start:], block.starts[line:] - start, block.ends[line:] - start)
 
 
 def _up_to(block: Block, end: int) -> Block:

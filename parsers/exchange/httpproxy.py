@@ -13,12 +13,11 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from parsers.clocks import instants
-from parsers.columns import Bytes, Sheet, by_value, cut, pc, windows
+from parsers.clocks import STAMP, formed, instants
+from parsers.columns import Sheet, cut, pc, small_numbers, windows
 from parsers.exchange.text import RAW_FIELDS, Cut, Data, Filled, Plain, TextLog
 from parsers.leaning import text_headers
 from parsers.lines import UTF8_MARK, Block, Bools
-from parsers.picking import first_of_rows, places_of, within
 from parsers.pieces import Part, Pick, When
 from parsers.weave import Odd, Text, Weaver, json_parts, same, shortened, when, where
 from shellcase.model import EventBatch, Kind, Parser
@@ -30,9 +29,7 @@ _FIELDS: Mapping[str, str] = {
     **RAW_FIELDS,
 }
 _BEGIN = re.compile(r"BeginRequest=(?P<t>\d{4}-\d\d-\d\dT[0-9:.]{8,18}Z)", re.ASCII)
-_REQUEST, _BEGIN_BYTES = b"BeginRequest=", re.compile(_BEGIN.pattern.removeprefix("BeginRequest=").encode())
-_STAMP = "0000-00-00T00:00:00.000Z"
-_USUAL_STAMP = len(_STAMP)
+_REQUEST, _BEGIN_BYTES = b"BeginRequest=", re.compile(_BEGIN.pattern.encode())
 _STATUS = re.compile(r"\d{1,5}", re.ASCII)
 _FORGED = "ServerInfo~"
 _PIVOTS = ("user", "src_ip", "url", "http_method", "http_status", "user_agent")
@@ -134,7 +131,7 @@ def _status(weaver: Weaver, fields: tuple[str, ...]) -> dict[str, pa.Array]:
     sheet, status = weaver.sheet, _part(fields, "HttpStatus")
     numbers, known = np.zeros(len(sheet), np.int64), np.zeros(len(sheet), np.bool_)
     if isinstance(status, int):
-        numbers, known = by_value(sheet.text(status), lambda text: int(text) if _STATUS.fullmatch(text) else None)
+        numbers, known = small_numbers(sheet, status, lambda text: int(text) if _STATUS.fullmatch(text) else None)
     known = known & ~(sheet.wide & (numbers == 0))  # as a row has it that is read by itself
     return {"http_status": weaver.number("http_status", numbers, pa.int32(), ~known)}
 
@@ -150,23 +147,16 @@ def _data(sheet: Sheet, fields: tuple[str, ...]) -> Text:
 
 def _begun(sheet: Sheet, info: int) -> Pick | None:
     """What `_BEGIN` finds first in a column of each row; None where no row has it."""
-    places, rows = within(sheet, info, places_of(sheet.raw, _REQUEST, b"q"), len(_REQUEST))
-    places, ends = places + len(_REQUEST), places + (len(_REQUEST) + _USUAL_STAMP)
-    for at in np.flatnonzero(~_stamped(windows(sheet.raw, places, _USUAL_STAMP))).tolist():
-        match = _BEGIN_BYTES.match(sheet.raw, int(places[at]))
-        ends[at] = match.end() if match else 0
-    good = ends > 0
-    return first_of_rows(sheet, info, rows[good], places[good], ends[good]) if good.any() else None
-
-
-def _stamped(table: Bytes) -> Bools:
-    """Which rows begin with a time to the millisecond."""
-    digits = np.array([letter == "0" for letter in _STAMP])
-    signs = np.frombuffer(_STAMP.encode(), np.uint8)[~digits]
-    good = np.where(digits, table - np.uint8(48) <= 9, True)
-    good[:, ~digits] = table[:, ~digits] == signs
-    every: Bools = np.logical_and.reduce(good, axis=1)
-    return every
+    starts, ends = sheet.starts(info), sheet.ends(info)
+    named = windows(sheet.raw, starts, len(_REQUEST)) == np.frombuffer(_REQUEST, np.uint8)
+    low = starts + len(_REQUEST)
+    usual = named.all(axis=1) & formed(windows(sheet.raw, low, len(STAMP)), STAMP)
+    low = np.where(usual, low, starts)
+    high = np.where(usual, low + len(STAMP), low)
+    for row in np.flatnonzero(~usual & (ends > starts)).tolist():
+        match = _BEGIN_BYTES.search(sheet.raw, int(starts[row]), int(ends[row]))
+        low[row], high[row] = match.span("t") if match else (low[row], low[row])
+    return Pick(low, high) if (high > low).any() else None
 
 
 def recognises(first: bytes, path: str) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from parsers.clocks import clocks, days
-from parsers.columns import Bytes, Places, Sheet, all_of, by_value, cut, windows
+from parsers.columns import Bytes, Places, Sheet, all_of, cut, small_numbers, windows
 from parsers.iis.repair import all_fit, fits
 from parsers.iis.row import CHECKED, ZONE, ZONE_DAY, Names
 from parsers.lines import Block, Bools, Ints
@@ -119,9 +119,8 @@ def _status(weaver: Weaver, fields: Sequence[str]) -> dict[str, pa.Array]:
     sheet, none = weaver.sheet, np.zeros(len(weaver.sheet), np.int64)
     numbers, known = none, none > 0
     if "sc-status" in fields:
-        numbers, known = by_value(
-            sheet.text(fields.index("sc-status")), lambda text: None if text == "-" else int(text)
-        )
+        status = fields.index("sc-status")
+        numbers, known = small_numbers(sheet, status, lambda text: None if text == "-" else int(text))
     return {"http_status": weaver.number("http_status", numbers, pa.int32(), ~known)}
 
 

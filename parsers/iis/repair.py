@@ -71,6 +71,10 @@ def repair(fields: Sequence[str], words: Sequence[str]) -> list[str] | None:
     extra = len(words) - len(fields)
     if not 0 <= extra <= MOST_EXTRA:
         return None
+    if not extra:
+        return list(words) if all_fit(fields, words) else None
+    if usual := _given_to_likeliest(fields, words, extra):
+        return usual
     # cost[e]: the least cost so far with e words given away beyond one per field; steps remember the way
     cost = [0] + [_NEVER] * extra
     steps: list[list[int]] = []
@@ -83,6 +87,16 @@ def repair(fields: Sequence[str], words: Sequence[str]) -> list[str] | None:
                 return None
         steps.append(taken)
     return _walk_back(words, steps, extra) if cost[extra] < _NEVER else None
+
+
+def _given_to_likeliest(fields: Sequence[str], words: Sequence[str], extra: int) -> list[str] | None:
+    """The values when all words too many go to the one likeliest field; no other way costs as little."""
+    prices = [price for _form, price in _grammar(tuple(fields))]
+    if prices.count(1) != 1:
+        return None
+    at = prices.index(1)
+    values = [*words[:at], " ".join(words[at : at + extra + 1]), *words[at + extra + 1 :]]
+    return values if all_fit(fields, [*words[: at + 1], *words[at + extra + 1 :]]) else None
 
 
 def _rigid(form: _Form, words: Sequence[str], cost: Sequence[int]) -> list[int]:
