@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 
 from parsers.account import Account
+from parsers.eventlog import forwarded
 from parsers.eventlog.decode import decode
 from parsers.eventlog.fallback import OtherReaders
 from parsers.eventlog.frame import FILE_HEADER, FILE_MAGIC, Record
@@ -64,6 +65,11 @@ _CMDLET: Mapping[str, str] = {
 
 def parse(job: Job) -> Iterator[ParserOutput]:
     """One event for every record, an issue for everything strange, one ledger."""
+    outputs = _parse(job)
+    return forwarded.told_apart(outputs, job) if forwarded.is_collected(job.source.path) else outputs
+
+
+def _parse(job: Job) -> Iterator[ParserOutput]:
     account = Account()
     rows = Rows(COLUMNS, {"act": "logged", "ts_zone": "UTC by format", "ts_means": "instant"})
     with job.source.open() as stream:
@@ -202,7 +208,7 @@ def recognises(first: bytes, path: str) -> bool:
 
 PARSER = Parser(
     name="windows.evtx",
-    version=1,
+    version=2,
     definitions=("WindowsEventLogs", "EventLogsElsewhere"),
     yields=(Kind(name=KIND, fields=_SYSTEM), Kind(name=CMDLET_KIND, fields=_CMDLET)),
     recognises=recognises,
