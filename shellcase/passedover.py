@@ -1,8 +1,13 @@
-"""Logs that were taken and from which nothing can be read: binary ones of the web server, and files of zeros alone."""
+"""What was wanted and cannot be read where it lies.
+
+Binary logs of the web server, logs of zeros alone, files encrypted by EFS, and files whose bytes Windows keeps in
+another place (deduplicated, packed by the system, moved to other storage).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from shellcase.case import Case, open_object
@@ -11,6 +16,13 @@ from shellcase.model import Item
 
 _BINARY = ".ibl"  # central binary logging: one file for all sites
 _BLOCK = 1 << 20
+_ELSEWHERE = re.compile(r"deduplicated|compressed by the system|reparse point 0x")
+_SPEAKING = frozenset(
+    [
+        "ExchangeEcpServerLogs", "ExchangeHttpProxyLogs", "ExchangeOabGeneratorLogs", "ExchangeWebFolders",
+        "IisConfiguration", "IisHttpErrLogs", "IisLogs", "WebRoots", "WindowsEventLogs", "WindowsRegistryHives",
+    ]
+)  # fmt: skip
 
 
 def passed_over(case: Case) -> list[str]:
@@ -19,7 +31,30 @@ def passed_over(case: Case) -> list[str]:
     files = (i for i in case.items() if i.cls == "log" and i.state == "live" and not i.stream)
     # Where the source could not be read, zeros stand for the bytes; that is told of its own.
     quiet = (i for i in files if i.size and i.object is not None and not i.read_errors and i.artifact_id not in spoke)
-    return [said for i in quiet for said in _why(i, case.evidence)]
+    return [said for i in quiet for said in _why(i, case.evidence)] + _elsewhere(case) + _encrypted(case)
+
+
+def _elsewhere(case: Case) -> list[str]:
+    """One sentence for each way of storing: there may be thousands of such files."""
+    wanted = (m for m in case.not_collected() if m.outcome == "excluded" and m.definition in _SPEAKING)
+    by_way: dict[str, set[str]] = {}
+    for one in wanted:
+        if _ELSEWHERE.match(one.reason):
+            by_way.setdefault(re.split("[,;]", one.reason)[0], set()).add(one.path)
+    return [
+        f"{_files(paths)} cannot be read where {'it lies' if len(paths) == 1 else 'they lie'} ({way}), the first is "
+        f"{min(paths)}; copy such files from the running system and add them to the case"
+        for way, paths in sorted(by_way.items())
+    ]
+
+
+def _encrypted(case: Case) -> list[str]:
+    paths = sorted(i.path for i in case.items() if "encrypted" in i.flags and _SPEAKING & {*i.definitions})
+    return [f"{_files(paths)} encrypted by Windows (EFS) and not read, the first is {first}" for first in paths[:1]]
+
+
+def _files(paths: Collection[str]) -> str:
+    return f"{len(paths)} file{'' if len(paths) == 1 else 's'}"
 
 
 def _why(item: Item, evidence: Path) -> Iterator[str]:

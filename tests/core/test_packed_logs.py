@@ -70,3 +70,26 @@ def test_logs_that_could_not_be_read_are_not_called_zeros(tmp_path: Path) -> Non
     assert len(passed_over(case)) == 1
     listing.write_text(listing.read_text().replace('"read_errors":[]', '"read_errors":["0+9000"]'))
     assert passed_over(Case.open(case.root)) == []
+
+
+def test_files_whose_bytes_lie_elsewhere_are_told(tmp_path: Path) -> None:
+    """Deduplicated logs were one line each among hundreds of files that are not there, with exit code 0."""
+    logs = tmp_path / "found" / "C" / "inetpub" / "logs" / "LogFiles" / "W3SVC1"
+    logs.mkdir(parents=True)
+    (logs / "u_ex210303.log").write_bytes(_LOG)
+    case, code = make_case(tmp_path / "found", tmp_path / "case", jobs=1)
+    assert (code, passed_over(case)) == (0, [])
+    left = case.evidence / "not_collected.jsonl"
+    line = '{"definition":"IisLogs","outcome":"excluded","path":"C:\\\\%s","reason":"%s","source":"SRC-01"}\n'
+    for name, reason in (
+        ("b", "deduplicated, not followed"),
+        ("a", "deduplicated, not followed"),
+        ("c", "mount point"),
+    ):
+        left.write_text(left.read_text() + line % (name, reason))
+    listing = case.evidence / "collected.jsonl"
+    listing.write_text(listing.read_text().replace('"flags":[]', '"flags":["encrypted"]'))
+    said = passed_over(Case.open(case.root))
+    assert len(said) == 2
+    assert said[0].startswith("2 files cannot be read where they lie (deduplicated), the first is C:\\a; copy")
+    assert said[1].startswith("1 file encrypted by Windows (EFS) and not read, the first is C:\\inetpub")
