@@ -36,6 +36,7 @@ from shellcase.result import (
     SourceFacts,
     Tested,
 )
+from shellcase.reviewed import FindingsFile, read_findings, reviewed
 from shellcase.rooms import RULES
 from shellcase.rulebook import load as load_rules
 from shellcase.snapshots import histories, read_snapshots
@@ -47,22 +48,6 @@ from shellcase.zones import Zone, local
 _MISSING_SHOWN = 400
 
 
-class FindingsFile(msgspec.Struct, frozen=True, kw_only=True):
-    """work/findings.json."""
-
-    findings: tuple[Finding, ...]
-    chains: tuple[Chain, ...] = ()
-    tested: tuple[RuleRun, ...] = ()
-
-
-def read_findings(case: Case) -> FindingsFile:
-    """What detection left; nothing before it ran."""
-    path = case.work / "findings.json"
-    if not path.exists():
-        return FindingsFile(findings=())
-    return msgspec.json.decode(path.read_bytes(), type=FindingsFile)
-
-
 def assemble(case: Case) -> Result:
     """Build the result document of a case that was collected, parsed and searched.
 
@@ -70,7 +55,7 @@ def assemble(case: Case) -> Result:
     """
     if not (case.work / "findings.json").exists():
         raise UsageError("the case was not searched yet", str(case.root), "run `shellcase detect` first")
-    found = read_findings(case)
+    found, review = reviewed(case, read_findings(case))
     source = _source(case)
     entries = read_ledger(case)
     items = {i.artifact_id: i for i in case.items()}
@@ -103,6 +88,7 @@ def assemble(case: Case) -> Result:
         verdict=verdict(found.findings, found.tested, source.host.name, window(logs)),
         key_times=times,
         findings=views,
+        review=review,
         chains=_chains(found),
         shells=shells,
         dumps=dumps,

@@ -31,6 +31,7 @@ VERBS = (
     ("keygen", "sealing", "keygen_command"),
     ("seal", "sealing", "app"),
     ("custody", "custody", "app"),
+    ("review", "reviewing", "review_command"),
     ("verify", "verifying", "verify_command"),
     ("certify", "paper", "certify_command"),
     ("crosscheck", "crosscheck", "crosscheck_command"),

@@ -1,6 +1,6 @@
 """What the legal and the insurer's editions say that the examiner's does not: findings by rule, logs by family.
 
-They are automatic: nobody reviewed a finding, and each says so. They are short, so what rules found again and again
+Each says whether people reviewed its findings. They are short, so what rules found again and again
 stands in one line; every finding's number is in it, with its events in the examiner's edition.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from shellcase.model import Claim, Finding
-from shellcase.result import LogCover, Result
+from shellcase.result import LogCover, Result, Review
 from shellcase.wording import STRENGTH_SCALE
 
 CLAIMS: tuple[Claim, ...] = ("confirmed", "suspicious", "attempted", "context")
@@ -103,3 +103,13 @@ def families(logs: Sequence[LogCover]) -> tuple[FamilyCover, ...]:
 def elsewhere(text: str) -> str:
     """A reference to a section, which means one of the examiner's edition, said so."""
     return _SECTION.sub(r"\1\2 of the examiner's edition", text)
+
+
+def mark(review: Review) -> str:
+    """What stands at the top of every page until a person decided on every finding; empty then."""
+    if review.complete:
+        return ""
+    if not review.begun:
+        return "automatic, not reviewed"
+    done = review.accepted + len(review.rejected)
+    return f"{done} of {done + review.open} findings reviewed, the others automatic and not reviewed"

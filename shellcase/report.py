@@ -57,6 +57,7 @@ def render(result: Result, edition: str = "examiner") -> str:
         f"{edition}.html",
         "report.css",
         r=result,
+        mark=editions.mark(result.review),
         picture=Markup(_picture(result)),  # noqa: S704 - svg.py escapes what it is given
         claim_words=wording.CLAIM_WORDS,
         stage_words=wording.STAGE_WORDS,

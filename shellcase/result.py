@@ -193,8 +193,37 @@ class Verdict(Struct, frozen=True, kw_only=True):
     points: tuple[Point, ...]
 
 
+class NotAccepted(Struct, frozen=True, kw_only=True):
+    """A finding that a person rejected: what every edition says of it. The full grounds stay in the work product."""
+
+    number: str
+    rule: str
+    first: str
+    reason: str
+
+
+class Review(Struct, frozen=True, kw_only=True):
+    """What people decided of the findings. `changed`: decided once, but the finding says something else since."""
+
+    accepted: int = 0
+    open: int = 0
+    rejected: tuple[NotAccepted, ...] = ()
+    changed: tuple[str, ...] = ()
+    reviewers: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether a person decided on every finding there is, and there is one."""
+        return not self.open and bool(self.accepted or self.rejected)
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was decided."""
+        return bool(self.accepted or self.rejected or self.changed)
+
+
 class Result(Struct, frozen=True, kw_only=True):
-    """Everything the report renders."""
+    """Everything the report renders. Rejected findings stand in `review` alone."""
 
     schema: str = "shellcase.result/1"
     version: str
@@ -209,6 +238,7 @@ class Result(Struct, frozen=True, kw_only=True):
     verdict: Verdict
     key_times: tuple[KeyTime, ...]
     findings: tuple[FindingView, ...]
+    review: Review = Review()
     chains: tuple[Chain, ...]
     shells: tuple[Shell, ...]
     dumps: tuple[DumpTrace, ...]

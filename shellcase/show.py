@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import closing
 
-from shellcase.assemble import read_findings
 from shellcase.case import Case, open_object
 from shellcase.clean import plain
 from shellcase.errors import UsageError
 from shellcase.exporting.rows import iso
 from shellcase.ledger import read_ledger
+from shellcase.reviewed import read_findings
 from shellcase.sourcecheck import in_one_line, read_checks
 from shellcase.timeline import Timeline
 

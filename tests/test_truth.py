@@ -9,7 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from shellcase.assemble import read_findings
+from shellcase.reviewed import read_findings
 from shellcase.case import Case
 from shellcase.cited import parse_iso
 from shellcase.ledger import read_ledger

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from shellcase.assemble import read_findings
+from shellcase.reviewed import read_findings
 from shellcase.case import Case
 from shellcase.cited import parse_iso
 from shellcase.model import Finding

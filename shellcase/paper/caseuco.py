@@ -11,13 +11,13 @@ import uuid
 from collections.abc import Iterable, Sequence
 
 from shellcase import __version__
-from shellcase.assemble import read_findings
 from shellcase.case import Case
 from shellcase.case.journal import AuditLine
 from shellcase.clean import plain
 from shellcase.model import Finding, Item
 from shellcase.paper import facts
 from shellcase.paper.custody import NOT_RECORDED, Entry, read_custody
+from shellcase.reviewed import read_findings
 
 LIMIT = 200
 _STEPS, _ENTRIES, _FINDINGS = 20, 30, 80

@@ -11,10 +11,10 @@ from typing import Literal
 from cart import InvalidARC4KeyException, InvalidCARTException
 from msgspec import Struct
 
-from shellcase.assemble import read_findings
 from shellcase.case import Case, open_object
 from shellcase.errors import IntegrityError
 from shellcase.model import Item
+from shellcase.reviewed import read_findings
 
 Check = Literal["same", "differs", "gone", "not stored"]
 _CHUNK = 1 << 20

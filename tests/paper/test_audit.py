@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from shellcase.assemble import read_findings
+from shellcase.reviewed import read_findings
 from shellcase.case import Case
 from shellcase.paper.audit import log_definitions, log_rules
 from tests.paper.copies import copy_of

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from shellcase.assemble import read_findings
+from shellcase.reviewed import read_findings
 from shellcase.case import Case
 from shellcase.paper.caseuco import LIMIT, case_jsonld
 from shellcase.paper.custody import Facts, Party, add_entry
