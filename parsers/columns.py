@@ -24,13 +24,14 @@ pc: Any = import_module("pyarrow.compute")
 Bytes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.int32]
 
-PIECE = 2 << 20
-"""Bytes cut at once: what is made of them still lies near the processor."""
+PIECE = 4 << 20
+"""Bytes cut at once: with half as many the calls cost a tenth more."""
 
 FEW = 64
 """Fewer lines than this are read one by one: setting up the columns costs more than it saves."""
 
-_MOST_MADE = 64 << 20
+_MOST_MADE, _MOST_ROWS = 8 << 20, 1 << 17
+"""Bounds of what is made at once of rows that are very short, or have very many fields."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def windows(raw: bytes, starts: npt.NDArray[Any], size: int) -> Bytes:
 def portions(block: Block, low: int, high: int, made: int) -> Iterator[tuple[int, int]]:
     """Lines from `low` to `high` in portions of about `PIECE` bytes; `made` is how much is added to each line."""
     while low < high:
-        room = low + max(1, _MOST_MADE // max(1, made))
+        room = low + min(max(1, _MOST_MADE // max(1, made)), _MOST_ROWS)
         end = min(int(np.searchsorted(block.starts[:high], block.starts[low] + PIECE)), room, high)
         yield low, max(end, low + 1)
         low = max(end, low + 1)

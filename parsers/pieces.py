@@ -92,9 +92,12 @@ class Store:
         rows = np.searchsorted(sheet.first, cells, "right") - 1
         rows = self._order.fast[rows] if len(self._order.slow) else rows
         numbers = self._picked + len(self._picks) * self._rows + np.arange(len(cells))
-        for field in np.unique(fields).tolist():
-            here = fields == field
-            yield field, (rows[here], numbers[here])
+        order = np.argsort(fields.astype(np.uint16), kind="stable")
+        edges = np.searchsorted(fields[order], np.arange(sheet.width + 1))
+        for field in range(sheet.width):
+            here = order[edges[field] : edges[field + 1]]
+            if len(here):
+                yield field, (rows[here], numbers[here])
 
     def table(self, name: str, parts: Sequence[Part], *, json: bool) -> Places:
         """The numbers of the pieces that make a text, for each row."""

@@ -58,11 +58,15 @@ def complete_batch(given: EventBatch, ids: Ids) -> pa.RecordBatch:
     fixed = {"parser": ids.parser, "source_id": ids.source_id, "host": ids.host}
     fixed |= {"artifact_id": ids.artifact_id, "path": storable(ids.path)}
     columns = {name: repeated(value, size) for name, value in fixed.items()}
-    columns |= {name: batch.column(name).cast(BATCH.field(name).type) for name in batch.schema.names}
+    columns |= {name: _typed(batch.column(name), BATCH.field(name).type) for name in batch.schema.names}
     columns["event_id"] = _event_ids(columns, ids.artifact_id)
     columns["state"] = _states(columns.get("state"), ids.state, size)
     arrays = [columns[f.name] if f.name in columns else pa.nulls(size, f.type) for f in TIMELINE]
     return pa.RecordBatch.from_arrays(arrays, schema=TIMELINE)
+
+
+def _typed(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    return column if column.type == kind else column.cast(kind)
 
 
 def _event_ids(columns: dict[str, pa.Array], artifact_id: str) -> pa.Array:
