@@ -70,9 +70,15 @@ def reparse_text(file: FileRecord) -> str:
     """What kind of reparse point it is, and where links lead."""
     tag = reparse_tag(file)
     kind = _TAGS.get(tag, f"reparse point 0x{tag:08X}")
+    target = link_target(file)
+    return f"{kind} to {printable(target)}" if target else kind
+
+
+def link_target(file: FileRecord) -> str:
+    """Where a mount point or symbolic link leads, as it is written in it; empty for everything else."""
+    tag = reparse_tag(file)
     if tag not in (0xA0000003, 0xA000000C) or len(file.reparse) < 16:
-        return kind
+        return ""
     at, length = struct.unpack_from("<HH", file.reparse, 8)
     start = (16 if tag == 0xA0000003 else 20) + at
-    target = file.reparse[start : start + length].decode("utf-16-le", "backslashreplace")
-    return f"{kind} to {printable(target)}"
+    return file.reparse[start : start + length].decode("utf-16-le", "backslashreplace")

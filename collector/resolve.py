@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
+from collector import junctions
 from collector.definitions import Definition
 from collector.gathered.listing import Listing
 from collector.identity import printable, reparse_text
@@ -47,21 +50,61 @@ def resolve(source: str, volumes: Sequence[VolumeTree], definitions: Sequence[De
         missing += [_missing(source, "", definition.name, text, why) for text in empty]
     patterns += former(patterns, volumes)
     matcher, letters = Matcher(patterns), {v.volume.letter for v in volumes}
-    targets: list[Target] = []
     hits: set[tuple[int, tuple[str, str, str]]] = set()
+    walked: dict[tuple[str, str, str], _Walked] = {}
     for volume in volumes:
         numbers = [n for n, p in enumerate(patterns) if _applies(p, volume, letters)]
         nodes = _Nodes(volume, matcher.root(numbers))
         found = _on_volume(volume, matcher, nodes, hits)
         found |= _indexes(volume, matcher, nodes, hits)
         _by_content(volume, [d.name for d in definitions], found)
+        walked[volume.ident] = _Walked(volume, numbers, nodes, found)
+    followed = {ident: _follow(one, volumes, matcher, walked, hits) for ident, one in walked.items()}
+    targets: list[Target] = []
+    for volume, numbers, nodes, found in walked.values():
         targets += [found[k] for k in sorted(found, key=lambda k: (k[1], k[0]))]
-        missing += nodes.links(source)
+        missing += nodes.links(source, followed[volume.ident])
         missing += unasked(source, volume, _streams(found), {m.path for m in missing}, ALL_STREAMS)
         missed = (n for n in numbers if (n, volume.ident) not in hits)
         missing += [_nothing(source, volume, patterns[n]) for n in missed]
     missing += [_no_drive(source, p) for p in patterns if not any(_applies(p, v, letters) for v in volumes)]
     return Resolved(tuple(targets), tuple(missing))
+
+
+class _Walked(NamedTuple):
+    """What was found on one volume."""
+
+    volume: VolumeTree
+    numbers: list[int]
+    nodes: _Nodes
+    found: dict[tuple[int, str], Target]
+
+
+def _follow(
+    one: _Walked,
+    volumes: Sequence[VolumeTree],
+    matcher: Matcher,
+    walked: Mapping[tuple[str, str, str], _Walked],
+    hits: set[tuple[int, tuple[str, str, str]]],
+) -> Mapping[int, int]:
+    """Files behind wanted folders that lead elsewhere join those of the volume they lie on; how many, by folder."""
+    counts: dict[int, int] = {}
+    for record, (there, entry) in junctions.targets(one.volume, volumes).items():
+        node = one.nodes.of(record)
+        if node is None:
+            continue
+        counts[record] = 0
+        numbers: set[tuple[int, tuple[str, str, str]]] = set()
+        behind = _on_volume(there, matcher, _Nodes(there, None, {entry.record: node}), numbers)
+        hits.update((n, one.volume.ident) for n, _ident in numbers)
+        for key, target in behind.items():
+            names = [n for n in target.wanted.get(ALL_STREAMS, ()) if n in junctions.FOLLOWED]
+            if names:
+                counts[record] += 1
+                known = walked[there.ident].found.setdefault(key, Target(there, target.entry, target.path))
+                asked = known.wanted.setdefault(ALL_STREAMS, [])
+                asked += [n for n in names if n not in asked]
+    return counts
 
 
 def _applies(pattern: Pattern, volume: VolumeTree, letters: set[str | None]) -> bool:
@@ -137,9 +180,9 @@ def _streams(found: Mapping[tuple[int, str], Target]) -> dict[int, set[str]]:
 class _Nodes:
     """The matcher's node of each folder, found on the way down from the root, once."""
 
-    def __init__(self, volume: VolumeTree, root: Node) -> None:
+    def __init__(self, volume: VolumeTree, root: Node | None, known: Mapping[int, Node] = MappingProxyType({})) -> None:
         self._volume, self._tree = volume, volume.tree
-        self._known: dict[int, Node | None] = {5: root, -1: root.enter(ORPHAN)}
+        self._known: dict[int, Node | None] = {5: root, -1: root.enter(ORPHAN) if root else None, **known}
 
     def of(self, folder: int) -> Node | None:
         chain: list[Entry] = []
@@ -156,8 +199,8 @@ class _Nodes:
             self._known[entry.record] = node
         return node
 
-    def links(self, source: str) -> list[Missing]:
-        """Wanted folders that are reparse points: described, not followed."""
+    def links(self, source: str, followed: Mapping[int, int]) -> list[Missing]:
+        """Wanted folders that are reparse points: described; `followed` tells how many files were taken behind them."""
         found = []
         for record in sorted(r for r in self._tree.reparse if self.of(r)):
             file, name = self._volume.fs.file(record), self._volume.shown
@@ -170,10 +213,16 @@ class _Nodes:
                     definition="",
                     path=path,
                     outcome="excluded",
-                    reason=f"the folder is a {what}, not followed",
+                    reason=f"the folder is a {what}, {_fate(followed.get(record))}",
                 )
             )
         return found
+
+
+def _fate(count: int | None) -> str:
+    if count is None:
+        return "not followed"
+    return f"followed: {count or 'no'} file{'' if count == 1 else 's'} wanted there"
 
 
 def _missing(source: str, volume: str, definition: str, path: str, reason: str) -> Missing:

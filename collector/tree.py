@@ -16,6 +16,7 @@ ROOT = 5
 ORPHAN = "<orphan>"
 _DEEP = 256
 _REPARSE = 0x400
+_REPARSE_KIND = mr.REPARSE.to_bytes(4, "little")
 _ORPHAN_DIR = -1
 
 
@@ -57,7 +58,7 @@ class Tree:
             self._take_deleted(entries, bool(head.flags & mr.DIRECTORY))
         elif head.flags & mr.DIRECTORY and not head.base:
             self.folders[owner] = entries[0]
-            if names[0].flags & _REPARSE:
+            if names[0].flags & _REPARSE or _is_reparse(record, head):
                 self.reparse.add(owner)
         else:
             self.files.extend(entries)
@@ -146,6 +147,11 @@ def _names(record: bytes, head: mr.Header) -> list[mr.Name]:
             names.append(name)
     long = [n for n in names if n.namespace != mr.DOS_NAME]
     return long or names
+
+
+def _is_reparse(record: bytes, head: mr.Header) -> bool:
+    """By the attribute: flags beside a folder's name stay as they were when it was made, and `mklink` comes later."""
+    return _REPARSE_KIND in record and any(a.kind == mr.REPARSE for a in mr.attributes(record, head.first, head.used))
 
 
 def extension(name: str) -> str:

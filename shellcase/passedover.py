@@ -17,6 +17,8 @@ from shellcase.model import Item
 _BINARY = ".ibl"  # central binary logging: one file for all sites
 _BLOCK = 1 << 20
 _ELSEWHERE = re.compile(r"deduplicated|compressed by the system|reparse point 0x")
+_LEADS_AWAY = re.compile(r"(?i)the folder is a (?:mount point|symbolic link).*, not followed$")
+_HOLDING = re.compile(r"(?i)\\(?:inetpub|logging|logfiles|w3svc\d+|winevt|httpproxy|transportroles)(?:\\|$)")
 _SPEAKING = frozenset(
     [
         "ExchangeEcpServerLogs", "ExchangeHttpProxyLogs", "ExchangeOabGeneratorLogs", "ExchangeWebFolders",
@@ -31,7 +33,9 @@ def passed_over(case: Case) -> list[str]:
     files = (i for i in case.items() if i.cls == "log" and i.state == "live" and not i.stream)
     # Where the source could not be read, zeros stand for the bytes; that is told of its own.
     quiet = (i for i in files if i.size and i.object is not None and not i.read_errors and i.artifact_id not in spoke)
-    return [said for i in quiet for said in _why(i, case.evidence)] + _elsewhere(case) + _encrypted(case)
+    return (
+        [said for i in quiet for said in _why(i, case.evidence)] + _elsewhere(case) + _led_away(case) + _encrypted(case)
+    )
 
 
 def _elsewhere(case: Case) -> list[str]:
@@ -46,6 +50,14 @@ def _elsewhere(case: Case) -> list[str]:
         f"{min(paths)}; copy such files from the running system and add them to the case"
         for way, paths in sorted(by_way.items())
     ]
+
+
+def _led_away(case: Case) -> list[str]:
+    links = (m for m in case.not_collected() if _LEADS_AWAY.match(m.reason) and _HOLDING.search(m.path))
+    told = dict.fromkeys(
+        (m.path, m.reason.removeprefix("the folder is ").removesuffix(", not followed")) for m in links
+    )
+    return [f"{path}: {what}, not followed; nothing was examined under this path" for path, what in sorted(told)]
 
 
 def _encrypted(case: Case) -> list[str]:
