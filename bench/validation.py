@@ -19,11 +19,11 @@ import msgspec
 
 from parsers import load
 from shellcase import __version__
-from shellcase.assemble import read_findings
 from shellcase.case import Case
 from shellcase.ledger import read_ledger
 from shellcase.model import Issue, Job, Ledger, Parser, merge_ledgers
 from shellcase.paper.validation import FILE, DataSet, ParserCount, Validation
+from shellcase.reviewed import read_findings
 from tests.conftest import EX01, EX02, ROOT, make_case
 from tests.parsers.stub import FileSource, corpora
 from tests.truth import missed, read_truth, unexplained

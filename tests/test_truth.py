@@ -9,10 +9,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from shellcase.reviewed import read_findings
 from shellcase.case import Case
 from shellcase.cited import parse_iso
 from shellcase.ledger import read_ledger
+from shellcase.reviewed import read_findings
 from shellcase.timeline import Timeline
 from tests.conftest import EX01, EX02, ROOT
 from tests.truth import missed, read_truth, unexplained

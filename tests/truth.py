@@ -10,10 +10,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from shellcase.reviewed import read_findings
 from shellcase.case import Case
 from shellcase.cited import parse_iso
 from shellcase.model import Finding
+from shellcase.reviewed import read_findings
 from shellcase.timeline import Timeline
 
 _RANK = {"context": 0, "attempted": 1, "suspicious": 1, "confirmed": 2}

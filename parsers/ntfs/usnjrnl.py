@@ -18,12 +18,13 @@ import numpy as np
 import pyarrow as pa
 from msgspec import json
 
+from parsers.crc import CRC
 from parsers.ntfs import filetime
 from parsers.ntfs.entries import attribute_text
 from parsers.ntfs.mft import drive_of
 from parsers.ntfs.survey import survey
 from parsers.ntfs.tree import ROOT, Paths, Tree
-from parsers.ntfs.usnrecord import UsnRecord, decode, reason_names
+from parsers.ntfs.usnrecord import UsnRecord, decode, reason_names, source_names
 from parsers.ntfs.usnwalk import plausible, walk
 from shellcase.model import Companion, EventBatch, Grade, Issue, Job, Kind, Ledger, Parser, ParserOutput, Source
 
@@ -206,6 +207,8 @@ def _data(record: UsnRecord) -> str:
         "parent_seq": record.parent[1],
         "name": record.name,
         "attributes": attribute_text(record.attributes),
+        "source": source_names(record.source),
+        "crc": record.crc,
     }
     return json.encode(fields).decode()
 
@@ -234,6 +237,8 @@ PARSER = Parser(
                 "parent_seq": "its sequence number",
                 "name": "file name",
                 "attributes": "file attributes",
+                "source": "who says the change is none of a user: replication, management of storage",
+                "crc": CRC,
             },
         ),
     ),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 
 from msgspec import Struct
 
+from parsers.crc import crc
 from parsers.ntfs.texts import spell
 
 _V2 = struct.Struct("<IHHQQqQIIIIHH")
@@ -37,6 +39,12 @@ REASONS = {
     0x00800000: "INTEGRITY_CHANGE",
     0x80000000: "CLOSE",
 }
+SOURCES = {
+    0x1: "DATA_MANAGEMENT",
+    0x2: "AUXILIARY_DATA",
+    0x4: "REPLICATION_MANAGEMENT",
+    0x8: "CLIENT_REPLICATION_MANAGEMENT",
+}
 _ACTS = ((0x200, "deleted"), (0x100, "created"), (0x3000, "renamed"), (0x77, "written"))
 
 
@@ -51,6 +59,8 @@ class UsnRecord(Struct, frozen=True, gc=False):
     reason: int
     attributes: int
     name: str | None
+    source: int
+    crc: str
 
     @property
     def act(self) -> str:
@@ -60,22 +70,33 @@ class UsnRecord(Struct, frozen=True, gc=False):
 
 def reason_names(reason: int) -> list[str]:
     """The names of the bits, lowest first; a bit without a name as hexadecimal number."""
+    return _names(reason, REASONS)
+
+
+def source_names(source: int) -> list[str]:
+    """Who says the change is none of a user: replication, management of storage; empty for all others."""
+    return _names(source, SOURCES) if source else []
+
+
+def _names(number: int, names: Mapping[int, str]) -> list[str]:
     bits = (1 << i for i in range(32))
-    return [REASONS.get(bit, f"0x{bit:08x}") for bit in bits if reason & bit]
+    return [names.get(bit, f"0x{bit:08x}") for bit in bits if number & bit]
 
 
 def decode(raw: bytes) -> UsnRecord:
     """Decode one record. Raises ValueError or struct.error where its bytes do not fit its version."""
     version = int.from_bytes(raw[4:6], "little")
     if version == 2:
-        _, _, _, file, parent, usn, ticks, reason, _, _, attributes, name, at = _V2.unpack_from(raw)
-        return UsnRecord(2, _split(file), _split(parent), usn, ticks, reason, attributes, _name(raw, at, name))
+        _, _, _, file, parent, usn, ticks, reason, source, _, attributes, length, at = _V2.unpack_from(raw)
+        name = _name(raw, at, length)
+        return UsnRecord(2, _split(file), _split(parent), usn, ticks, reason, attributes, name, source, crc(raw))
     if version == 3:
-        _, _, _, file, _, parent, _, usn, ticks, reason, _, _, attributes, name, at = _V3.unpack_from(raw)
-        return UsnRecord(3, _split(file), _split(parent), usn, ticks, reason, attributes, _name(raw, at, name))
+        _, _, _, file, _, parent, _, usn, ticks, reason, source, _, attributes, length, at = _V3.unpack_from(raw)
+        name = _name(raw, at, length)
+        return UsnRecord(3, _split(file), _split(parent), usn, ticks, reason, attributes, name, source, crc(raw))
     if version == 4:
-        _, _, _, file, _, parent, _, usn, reason, _, _, _, _ = _V4.unpack_from(raw)
-        return UsnRecord(4, _split(file), _split(parent), usn, None, reason, 0, None)
+        _, _, _, file, _, parent, _, usn, reason, source, _, _, _ = _V4.unpack_from(raw)
+        return UsnRecord(4, _split(file), _split(parent), usn, None, reason, 0, None, source, crc(raw))
     msg = f"version {version}"
     raise ValueError(msg)
 

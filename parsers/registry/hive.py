@@ -141,7 +141,7 @@ PARSER = Parser(
                 "values_lost": "values of a deleted key whose bytes are used for something else now",
             },
         ),
-        *(Kind(name=kind, fields=fields) for kind, fields in {p.kind: p.fields for p in PLUGINS}.items()),
+        *(Kind(name=k, fields={**fields, "crc": CRC}) for k, fields in {p.kind: p.fields for p in PLUGINS}.items()),
     ),
     recognises=recognises,
     context=whole,

@@ -35,7 +35,7 @@ def _event(kind: str, said: Said, generic: Event, ordinal: int) -> Event:
         kind=kind,
         subject=said.subject,
         origin=generic.origin,
-        data=said.data,
+        data={**said.data, "crc": generic.data["crc"]},  # every byte of the key's cells is vouched for
         ordinal=ordinal,
         user=said.user,
         process=said.process,

@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from shellcase.reviewed import read_findings
 from shellcase.case import Case
 from shellcase.paper.audit import log_definitions, log_rules
+from shellcase.reviewed import read_findings
 from tests.paper.copies import copy_of
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from shellcase.reviewed import read_findings
 from shellcase.case import Case
 from shellcase.paper.caseuco import LIMIT, case_jsonld
 from shellcase.paper.custody import Facts, Party, add_entry
+from shellcase.reviewed import read_findings
 from tests.paper.copies import copy_of
 
 
