@@ -19,13 +19,12 @@ from msgspec import Struct
 
 from collector.checkpoint import Journal
 from collector.hashing import FullPass, Stopped, full_pass
+from shellcase import processes
 from shellcase.errors import ShellcaseError
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
     from multiprocessing.sharedctypes import Synchronized
-
-_CONTEXT = multiprocessing.get_context("spawn")
 
 
 class Task(Struct, frozen=True):
@@ -82,14 +81,15 @@ class Passes:
     def __init__(self, folder: Path, tasks: Sequence[Task]) -> None:
         self.folder, self.tasks = folder, tuple(tasks)
         self.total = sum(t.size for t in tasks)
-        self._done: Synchronized[int] = _CONTEXT.Value("q", 0)
-        self._stop = _CONTEXT.Event()
+        context = processes.spawning()
+        self._done: Synchronized[int] = context.Value("q", 0)
+        self._stop = context.Event()
         self._process: BaseProcess | None = None
 
     def start(self) -> None:
         """Begin; comes back at once."""
         args = (self.folder, self.tasks, self._done, self._stop)
-        self._process = _CONTEXT.Process(target=_serve, args=args, daemon=True)
+        self._process = processes.spawning().Process(target=_serve, args=args, daemon=True)
         self._process.start()
 
     @property

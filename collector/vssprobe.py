@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 import pyvshadow
 
 from collector.runs import Reader
+from shellcase import processes
 
 SILENT = 60.0
 """Seconds without any sign of the child."""
@@ -26,7 +27,6 @@ _MEMORY = 4 << 30
 _MARGIN = 1 << 28
 _PIECE = 1 << 24
 _ASK = struct.Struct("<QI")
-_CONTEXT = multiprocessing.get_context("spawn")
 
 Child = Callable[[Connection, int], None]
 """What the other process does, given its end of the pipe and the size of the volume."""
@@ -70,8 +70,9 @@ def trouble(reader: Reader, silent: float = SILENT, child: Child | None = None) 
     """Why libvshadow must not be let at this volume here; empty when it opened every store without harm."""
     if multiprocessing.current_process().daemon:
         return ""  # a worker may not start processes; it is itself one that may die
-    ours, theirs = _CONTEXT.Pipe()
-    process = _CONTEXT.Process(target=child or _child, args=(theirs, reader.size), daemon=True)
+    context = processes.spawning()
+    ours, theirs = context.Pipe()
+    process = context.Process(target=child or _child, args=(theirs, reader.size), daemon=True)
     process.start()
     theirs.close()
     try:

@@ -6,7 +6,6 @@ as `Broken`. Works with the start method spawn, so on every system. What a worke
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,9 +15,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from shellcase import processes
 from shellcase.confine import Confined, confine
-
-_CONTEXT = multiprocessing.get_context("spawn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +46,9 @@ class Pool:
         self._workers = [self._start() for _ in range(max(1, jobs))]
 
     def _start(self) -> _Worker:
-        ours, theirs = _CONTEXT.Pipe()
-        process = _CONTEXT.Process(target=_serve, args=(theirs, self._work, self._memory), daemon=True)
+        context = processes.spawning()
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs, self._work, self._memory), daemon=True)
         process.start()
         theirs.close()
         return _Worker(process, ours)
