@@ -10,8 +10,7 @@ import re
 from collections.abc import Iterator
 
 from parsers import lines
-from parsers.iis.w3c import Flavour, read_log
-from parsers.leaning import text_headers
+from parsers.iis.w3c import Flavour, headers_and_days, read_log
 from shellcase.model import Job, Kind, Parser, ParserOutput
 
 KIND = "iis.httperr.entry"
@@ -49,7 +48,7 @@ PARSER = Parser(
     definitions=("IisHttpErrLogs", "IisLogs"),
     yields=(Kind(name=KIND, fields=_FIELDS),),
     recognises=recognises,
-    context=text_headers,
+    context=headers_and_days,
     parse=parse,
     split=lines.split,
     tier=1,

@@ -10,7 +10,7 @@ import pyarrow as pa
 from parsers.clocks import clocks, days
 from parsers.columns import Bytes, Places, Sheet, all_of, cut, small_numbers, windows
 from parsers.iis.repair import all_fit, fits
-from parsers.iis.row import CHECKED, ZONE, ZONE_DAY, Names
+from parsers.iis.row import CHECKED, ZONE, Names
 from parsers.lines import Block, Bools, Ints
 from parsers.picking import first_of_rows, places_of, within
 from parsers.pieces import Part, Pick, When
@@ -75,7 +75,7 @@ def _careful(words: Sequence[str], fields: Sequence[str]) -> bool:
 def batch_of(block: Block, sheet: Sheet, ns: Ints, odd: Odd, names: Names, number: int) -> EventBatch:
     """All rows, plain and odd, in the order of the lines."""
     weaver, fields = Weaver(sheet, odd), names.fields
-    told = {**_times(fields, names.day), **_pivots(sheet, fields), "data": _data(sheet, fields, names.site)}
+    told = {**_times(names), **_pivots(sheet, fields), "data": _data(sheet, fields, names.site)}
     texts = dict(weaver.texts(told))
     columns = {
         **same(weaver, kind="iis.request", act="requested", ts_means="end"),
@@ -96,10 +96,10 @@ def _dashes(sheet: Sheet, fields: Sequence[str], name: str) -> Bools:
     return sheet.is_dash(fields.index(name)) if name in fields else np.ones(len(sheet), np.bool_)
 
 
-def _times(fields: Sequence[str], day: str) -> dict[str, Text]:
-    dated = "date" in fields
-    date: Part = fields.index("date") if dated else day
-    zone = Text([ZONE if dated else ZONE_DAY])
+def _times(names: Names) -> dict[str, Text]:
+    fields, dated = names.fields, "date" in names.fields
+    date: Part = fields.index("date") if dated else names.day
+    zone = Text([ZONE if dated else names.zone])
     return {"ts_text": Text([date, " ", fields.index("time")]), "ts_zone": zone}
 
 

@@ -27,11 +27,13 @@ DEFAULT = (
 
 
 class Names(NamedTuple):
-    """What holds for a run of lines: the names of their fields, the day for lines without a date, the site."""
+    """What holds for a run of lines: the names of their fields, the day for lines without a date and how it is known,
+    the site."""
 
     fields: tuple[str, ...]
     day: str
     site: str
+    zone: str = ZONE_DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ def read_row(line: Line, names: Names, *, plain: bool = False) -> IisRow | None:
 
     `plain`: as many words as fields will do where those of `CHECKED` have their forms; so it does by columns.
     """
-    fields, day, site = names
+    fields, day, site, _zone = names
     words = decode(line.raw).split(" ")
     plain = plain and len(words) == len(fields) and _checked(fields, words)
     good = plain or (len(words) == len(fields) and all_fit(fields, words))
@@ -121,7 +123,7 @@ def read_row(line: Line, names: Names, *, plain: bool = False) -> IisRow | None:
         named["repaired"] = True
     _add_keys(named, site)
     text = f"{date} {named['time']}"
-    return IisRow(line, start + clock, text, ZONE if "date" in named else ZONE_DAY, named, plain)
+    return IisRow(line, start + clock, text, ZONE if "date" in named else names.zone, named, plain)
 
 
 def assumed_row(line: Line, site: str, default: tuple[str, ...] = DEFAULT) -> IisRow | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 import numpy as np
@@ -17,13 +17,14 @@ import numpy as np
 from parsers import lines, prefix
 from parsers.account import Account
 from parsers.columns import FEW, portions
+from parsers.iis.midnight import COUNTED, Day, changes, dateless
 from parsers.iis.plain import batch_of, cut_plain, possible
-from parsers.iis.row import DEFAULT, IisRow, Names, assumed_row, is_plain, raw_row, read_row
+from parsers.iis.row import DEFAULT, ZONE_DAY, IisRow, Names, assumed_row, is_plain, raw_row, read_row
 from parsers.leaning import text_headers
 from parsers.lines import Block, Bools
 from parsers.rows import ROWS_PER_BATCH, Rows
 from parsers.weave import Odd, added
-from shellcase.model import Issue, Job, Kind, Parser, ParserOutput
+from shellcase.model import Issue, Job, Kind, Parser, ParserOutput, Source, Span
 
 KIND = "iis.request"
 MOST_FIELDS = 256
@@ -44,7 +45,7 @@ class Headers:
     """What the `#` lines so far say: the names of the fields and the day for lines without a date."""
 
     fields: tuple[str, ...] = ()
-    day: str = ""
+    day: Day = field(default_factory=Day)
     site: str = ""
     issues: list[Issue] = field(default_factory=list)
 
@@ -54,7 +55,7 @@ class Headers:
         if name == "#Fields":
             self._take_fields(tuple(rest.split()), line)
         elif name == "#Date":
-            self.day = rest.strip()[:10]
+            self.day.take(rest)
 
     def _take_fields(self, fields: tuple[str, ...], line: lines.Line) -> None:
         if len(fields) > MOST_FIELDS or len(set(fields)) != len(fields):
@@ -64,6 +65,11 @@ class Headers:
             )
             fields = ()
         self.fields = fields
+
+    def now(self) -> Names:
+        """What holds for the next line."""
+        counted = self.day.counted != 0 and dateless(self.fields)
+        return Names(self.fields, self.day.text, self.site, COUNTED if counted else ZONE_DAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,8 @@ def read_log(job: Job, flavour: Flavour) -> Iterator[ParserOutput]:
     number, before = prefix.before(job, (b"#Fields:", b"#Date:"), _last, none)
     for line in before:
         state.take(line)
+    if dateless(state.fields):
+        state = _counted_up_to(job, state.site)
     state.issues.clear()  # the part that holds the header tells what is wrong with it
     for block in lines.blocks(job):
         account.bytes_seen += block.taken
@@ -126,18 +134,53 @@ def _last(known: tuple[lines.Line, ...], line: lines.Line, _stream: BinaryIO) ->
     return (*(k for k in known if k.raw[:5] != line.raw[:5]), line)
 
 
+def _counted_up_to(job: Job, site: str) -> Headers:
+    """What holds where the job's span begins, when the days must be counted from line to line."""
+    state, end = Headers(site=site), job.span.offset if job.span else 0
+    for block in lines.blocks(replace(job, span=Span(0, end))) if end else ():
+        for _part in _parts(block, block.records(), state):
+            state.issues.clear()
+    return state
+
+
 def _parts(block: Block, records: Bools, state: Headers) -> Iterator[tuple[int, int, Names]]:
-    """The lines of a block in runs under one header that hold records."""
+    """The lines of a block in runs under one header, and of one day, that hold records."""
     start, before = 0, np.concatenate((np.zeros(1, np.int64), np.cumsum(records)))
     heads = [*np.flatnonzero(block.headers()).tolist(), len(block)]
     for head in heads:
-        now = Names(state.fields, state.day, state.site)
+        now = state.now()
+        if dateless(state.fields):
+            for change, after in _days(block, records, (start, head), state):
+                if before[change] > before[start]:
+                    yield start, change, now
+                start, now = change, after
         if head < len(block):
             state.take(block.line(head))
-        if (state.fields, state.day) != now[:2] or head == len(block):
+        if state.now() != now or head == len(block):
             if before[head] > before[start]:
                 yield start, head, now
             start = head
+
+
+def _days(block: Block, records: Bools, run: tuple[int, int], state: Headers) -> Iterator[tuple[int, Names]]:
+    """The lines of a run with which another day begins, and what holds from there on."""
+    numbers = (np.flatnonzero(records[run[0] : run[1]]) + run[0]).tolist()
+    for number, issue in changes(block, numbers, state.fields.index("time"), state.day):
+        state.issues.append(issue)
+        yield number, state.now()
+
+
+def headers_and_days(source: Source, offset: int) -> Sequence[Span]:
+    """The headers; and where the days are counted, the lines they are counted from."""
+    state = Headers()
+    for block in lines.blocks(Job(source=source)):
+        for line in map(block.line, np.flatnonzero(block.headers()).tolist()):
+            if line.offset < offset:
+                state.take(line)
+        if block.offset + block.taken > offset:
+            break
+    counted = (Span(0, offset, "context"),) if dateless(state.fields) else ()
+    return (*counted, *text_headers(source, offset))
 
 
 def _read_part(flavour: Flavour, block: Block, low: int, high: int, run: _Run) -> Iterator[ParserOutput]:
@@ -217,7 +260,7 @@ PARSER = Parser(
     definitions=("IisLogs",),
     yields=(Kind(name=KIND, fields=_FIELDS),),
     recognises=recognises,
-    context=text_headers,
+    context=headers_and_days,
     parse=parse,
     split=lines.split,
     tier=1,
