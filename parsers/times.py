@@ -21,6 +21,7 @@ _DAY = 86_400 * 10**9
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z?", re.ASCII)
+_OFFSET = re.compile(r"([+-])(0\d|1[0-4]):?([0-5]\d)$", re.ASCII)
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d):([0-5]\d)", re.ASCII)
 _YEARS = range(1678, 2262)  # what nanoseconds since 1970 in 64 bits can hold
@@ -88,6 +89,15 @@ def iso_ns(text: str) -> tuple[int, int] | None:
     digits = match[3] or ""
     ns = day + clock + int((digits or "0").ljust(9, "0"))
     return ns, 10 ** (9 - len(digits))
+
+
+def instant(text: str) -> tuple[int, int, str] | None:
+    """As `iso_ns`, also for `2021-03-03T08:49:42.162+02:00`, with the offset from UTC that the text itself names."""
+    match = _OFFSET.search(text)
+    if not match or not (found := iso_ns(text[: match.start()])):
+        return (*found, "") if (found := iso_ns(text)) else None
+    minutes = int(match[3]) + 60 * int(match[2])
+    return found[0] + (minutes if match[1] == "-" else -minutes) * 60 * 10**9, found[1], match[0]
 
 
 def iso_moment(text: str, means: str = "instant") -> Moment:

@@ -124,8 +124,10 @@ def when(weaver: Weaver, ns: Ints, resolution: Ints) -> dict[str, pa.Array]:
 
 
 def same(weaver: Weaver, **texts: str) -> dict[str, pa.Array]:
-    """Columns with one text for all rows."""
-    return {name: repeated(text, weaver.size) for name, text in texts.items()}
+    """Columns with one text for all rows; odd rows that say otherwise keep what they say."""
+    own = [n for n in texts if n in weaver.odd.names and {*weaver.odd.column(n)} - {texts[n]}]
+    odd = {name: Text([texts[name]]) for name in own}
+    return {name: repeated(text, weaver.size) for name, text in texts.items()} | dict(weaver.texts(odd))
 
 
 def shortened(texts: pa.StringArray, most: int) -> pa.StringArray:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from parsers.clocks import STAMP, formed, instants
 from parsers.columns import Sheet, cut, pc, small_numbers, windows
-from parsers.exchange.text import RAW_FIELDS, Cut, Data, Filled, Plain, TextLog
+from parsers.exchange.text import RAW_FIELDS, ZONE, Cut, Data, Filled, Plain, TextLog
 from parsers.leaning import text_headers
 from parsers.lines import UTF8_MARK, Block, Bools
 from parsers.pieces import Part, Pick, When
@@ -81,7 +81,7 @@ def _batch(block: Block, rows: Cut, odd: Odd, fields: tuple[str, ...], number: i
     told = {**_pivoted(sheet, fields), "data": _data(sheet, fields)}
     texts = dict(weaver.texts(told))
     columns = {
-        **same(weaver, kind=KIND, act="requested", ts_means="end", ts_zone="UTC by format"),
+        **same(weaver, kind=KIND, act="requested", ts_means="end", ts_zone=ZONE),
         **when(weaver, rows.ns, rows.resolution),
         **where(block, weaver, number),
         **_status(weaver, fields),

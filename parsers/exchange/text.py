@@ -19,15 +19,17 @@ from parsers import lines, prefix
 from parsers.account import Account
 from parsers.columns import FEW, Sheet, portions
 from parsers.exchange.csvline import Quoted, Run, cells, held, joined_rows, odd_quotes, safe_cut, whole_rows
+from parsers.exchange.heads import Heads, possible
 from parsers.lines import Block, Bools, Ints, Line, decode
 from parsers.rows import ROWS_PER_BATCH, Cell, Rows, ts_cells
-from parsers.times import iso_ns
+from parsers.times import instant
 from parsers.weave import Odd, added
 from shellcase.model import EventBatch, Issue, Job, ParserOutput, Source, Span
 
-MOST_FIELDS = 512
 _LONGEST_SUBJECT = 300
-_BASE = ("ts", "ts_ns", "ts_text", "ts_resolution_ns", "offset", "length", "locator", "subject", "data")
+_BASE = ("ts", "ts_ns", "ts_text", "ts_zone", "ts_resolution_ns", "offset", "length", "locator", "subject", "data")
+
+ZONE = "UTC by format"
 
 RAW_FIELDS: Mapping[str, str] = {
     "raw": "the whole row when it does not fit its header",
@@ -87,6 +89,11 @@ class TextLog:
     plain: Plain | None = None
     usual: tuple[str, ...] = ()
 
+    @property
+    def heads(self) -> Heads:
+        """How its lines of column names are known."""
+        return Heads(self.time, self.bare, self.usual)
+
     def parse(self, job: Job) -> Iterator[ParserOutput]:
         """One event for every row, an issue for every strange one, one ledger."""
         yield from _parse(self, job)
@@ -108,13 +115,13 @@ class _State:
 
 
 def _parse(log: TextLog, job: Job) -> Iterator[ParserOutput]:
-    constant = {"kind": log.kind, "act": log.act, "ts_means": log.means, "ts_zone": "UTC by format"}
+    constant = {"kind": log.kind, "act": log.act, "ts_means": log.means}
     unnamed: tuple[str, ...] = ()
-    number, fields = prefix.before(job, (b"#Fields:", log.bare), partial(_in_force, log), unnamed)
+    number, fields = prefix.before(job, (b"#Fields:", *log.heads.starts), partial(_in_force, log), unnamed)
     state = _State(Account(), Rows((*_BASE, *log.pivots), constant), fields, number)
     for block in whole_rows(lines.blocks(job)):
         state.account.bytes_seen += block.taken
-        headers, records = _sort(block, log.bare)
+        headers, records = log.heads.sort(block)
         state.account.found += int(records.sum())
         for run in _runs(log, block, headers, records, state):
             yield from _read_run(log, block, run, state)
@@ -125,17 +132,6 @@ def _parse(log: TextLog, job: Job) -> Iterator[ParserOutput]:
     yield state.account.close()
 
 
-def _sort(block: Block, bare: bytes) -> tuple[Bools, Bools]:
-    """Which lines are headers, which records. A bare header is known by how it begins; nothing is decoded here."""
-    headers, records = block.headers(), block.records()
-    likely = np.flatnonzero(records)
-    likely = likely[np.frombuffer(block.raw, np.uint8)[block.starts[likely]] == bare[0]]
-    for index in likely.tolist():
-        if block.raw.startswith(bare, int(block.starts[index])):
-            headers[index], records[index] = True, False
-    return headers, records
-
-
 def _runs(log: TextLog, block: Block, headers: Bools, records: Bools, state: _State) -> Iterator[Run]:
     """The lines between changes of the header, where there are records; `state.fields` is in force for each."""
     start, odd = 0, odd_quotes(block).tolist()
@@ -143,7 +139,7 @@ def _runs(log: TextLog, block: Block, headers: Bools, records: Bools, state: _St
     hashes = block.headers()
     quoted = Quoted(block, odd, lambda found: _fits(log, state.fields, found))
     for head in [*np.flatnonzero(headers).tolist(), len(block)]:
-        names = _names(block.line(head)) if head < len(block) else ()
+        names = log.heads.names(block.line(head)) if head < len(block) else ()
         if head < len(block) and (names is None or names == state.fields or quoted.holds(head)):
             continue
         if before[head] > before[start]:
@@ -153,28 +149,16 @@ def _runs(log: TextLog, block: Block, headers: Bools, records: Bools, state: _St
             _take(names or (), block.line(head), state)
 
 
-def _names(line: Line) -> tuple[str, ...] | None:
-    """The columns a header line gives; None for `#` lines about something else."""
-    text = decode(line.raw)
-    if not text.startswith("#"):
-        return tuple(text.split(","))
-    return tuple(text[8:].strip().split(",")) if text.startswith("#Fields:") else None
-
-
 def _in_force(log: TextLog, fields: tuple[str, ...], line: Line, stream: BinaryIO) -> tuple[str, ...]:
     """The columns after a line before the part that looks like a header; unchanged where it lies in a quoted cell."""
-    names = _names(line)
+    names = log.heads.names(line)
     if names is None or names == fields or held(stream, line.offset, partial(_fits, log, fields)):
         return fields
-    return names if _possible(names) else ()
-
-
-def _possible(names: tuple[str, ...]) -> bool:
-    return len(names) <= MOST_FIELDS and len(set(names)) == len(names)
+    return names if possible(names) else ()
 
 
 def _take(names: tuple[str, ...], line: Line, state: _State) -> None:
-    if not _possible(names):
+    if not possible(names):
         found = f"{len(names)} names, {len(set(names))} different"
         state.issues.append(Issue(grade="odd", what="header with impossible fields", offset=line.offset, found=found))
         names = ()
@@ -246,7 +230,7 @@ def _fits(log: TextLog, fields: tuple[str, ...], found: list[str] | None) -> boo
     """As many cells as columns, and the time can be read."""
     if found is None or len(found) != len(fields) or log.time not in fields:
         return False
-    return iso_ns(found[fields.index(log.time)]) is not None
+    return instant(found[fields.index(log.time)]) is not None
 
 
 def _row(
@@ -259,13 +243,18 @@ def _row(
     data = named if fits else _misfit(start, state.fields, named, found) | _assumed(log, state.fields, found)
     filled = log.fill(data) if log.time in data else _raw(data)
     text = str(data.get(log.time) or decode(start.raw[:40]).partition(",")[0])
-    stamp = iso_ns(text)
+    stamp = instant(text)
     state.account.saw(stamp[0] if stamp else None)
     length = end.offset + end.length - start.offset
-    base = (text if stamp else "", stamp[1] if stamp else 0, start.offset, length, f"line {state.number + first + 1}")
+    when = (text, _zone(stamp[2]), stamp[1]) if stamp else ("", ZONE, 0)
+    base = (*when, start.offset, length, f"line {state.number + first + 1}")
     tail = (filled.subject[:_LONGEST_SUBJECT], msgspec.json.encode(filled.data).decode())
     pivots = (filled.pivots.get(name) or None for name in log.pivots)
     return (*ts_cells(stamp[0] if stamp else None), *base, *tail, *pivots), fits
+
+
+def _zone(offset: str) -> str:
+    return f"UTC by the offset {offset} in the text" if offset else ZONE
 
 
 def _misfit(line: Line, fields: tuple[str, ...], named: Data, found: list[str] | None) -> Data:
@@ -278,7 +267,7 @@ def _misfit(line: Line, fields: tuple[str, ...], named: Data, found: list[str] |
 
 def _assumed(log: TextLog, fields: tuple[str, ...], found: list[str] | None) -> Data:
     """The first cells of a row without header, where there are enough and the first one is a time."""
-    if fields or found is None or not log.usual or len(found) < len(log.usual) or iso_ns(found[0]) is None:
+    if fields or found is None or not log.usual or len(found) < len(log.usual) or instant(found[0]) is None:
         return {}
     return {**dict(zip(log.usual, found, strict=False)), "columns": "assumed"}
 
