@@ -8,46 +8,22 @@ folders of drives (`C`, `C:`, `C%3A`), a Windows folder tree without drive. What
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from urllib.parse import unquote
 
-from msgspec import Struct
-
+from collector.gathered.filestore import ACCESSORS, stored_flows
 from collector.gathered.shape import Parts, shaped
+from collector.gathered.spots import Layout, Place, Spot
 
 _LETTER = re.compile(r"([A-Za-z])(?:|:|%3[Aa]|_)")
 _DRIVE = re.compile(r"([A-Za-z]):")
 _SHADOW = re.compile(r"(?i).*(HarddiskVolumeShadowCopy\d+).*|(VSS\d+)")
-_ACCESSORS = ("ntfs", "lazy_ntfs", "mft", "auto", "file", "ntfs_vss")
 _VELOCIRAPTOR = frozenset(
     {"client_info.json", "collection_context.json", "uploads.json", "uploads.csv", "log.json", "logs.json"}
 )
 _LOGS = ("_copylog.csv", "_skiplog.csv", "_consolelog.txt")
 _ALONE = {"$j": "$J", "$max": "$Max"}
 _JOINED = re.compile(r"(?i)(\$UsnJrnl|\$Secure)[:$_-]{0,2}(\$?J|\$?Max|\$?SDS)")
-
-
-class Spot(Struct, frozen=True):
-    """Where a file lay. `volume` is `C:`, empty (no drive known), `vss:<name>` or a device; `rank` orders doubles."""
-
-    volume: str
-    parts: Parts
-    stream: str | None = None
-    rank: int = 0
-
-
-Place = Callable[[Parts], Spot | None]
-
-
-class Layout(Struct, frozen=True):
-    """A recognised collection. `root`: the folder inside it that the layout starts at. `how`: of its drive letters."""
-
-    loader: str
-    why: str
-    root: Parts
-    place: Place
-    how: str
-    logs: tuple[Parts, ...] = ()
 
 
 def recognise(paths: Sequence[Parts]) -> list[Layout]:
@@ -57,6 +33,8 @@ def recognise(paths: Sequence[Parts]) -> list[Layout]:
         found = _at(root[:depth], [p[depth:] for p in paths])
         if found:
             return [found]
+    if flows := stored_flows(paths, _velociraptor):
+        return flows
     tops = sorted({p[len(root)] for p in paths if len(p) > len(root) + 1})
     inner = []
     for top in tops:
@@ -92,7 +70,7 @@ def _below(root: Parts, path: Parts) -> Parts | None:
 
 def _velociraptor(root: Parts, paths: Sequence[Parts]) -> Layout | None:
     marks = _VELOCIRAPTOR & set(_tops(paths))
-    uploads = [p for p in paths if len(p) > 3 and p[0] == "uploads" and p[1] in _ACCESSORS]
+    uploads = [p for p in paths if len(p) > 3 and p[0] == "uploads" and p[1] in ACCESSORS]
     if not uploads or not (marks or any(_device(p[2])[1:2] == ":" for p in uploads)):
         return None
     used = sorted({p[1] for p in uploads})
@@ -100,12 +78,12 @@ def _velociraptor(root: Parts, paths: Sequence[Parts]) -> Layout | None:
 
     def place(path: Parts) -> Spot | None:
         rest = _below(root, path)
-        if rest is None or len(rest) < 4 or rest[0] != "uploads" or rest[1] not in _ACCESSORS:
+        if rest is None or len(rest) < 4 or rest[0] != "uploads" or rest[1] not in ACCESSORS:
             return None
         parts = _percent(rest[3:])
         if parts[-1].endswith(".idx") and (*path[:-1], path[-1][:-4]) in known:
             return None
-        return _spot(_device(rest[2]), parts, _ACCESSORS.index(rest[1]))
+        return _spot(_device(rest[2]), parts, ACCESSORS.index(rest[1]))
 
     known = {root + p for p in paths}
     logs = tuple(root + p for p in paths if p[0].lower() in _VELOCIRAPTOR or (p[0] == "results" and len(p) == 2))

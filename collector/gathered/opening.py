@@ -11,9 +11,10 @@ from collector.gathered.ad1 import LOCKED, MARK, Ad1Bundle
 from collector.gathered.bundle import MOST_NESTED, Bundle, FileReader, MemberReader, head_of, named
 from collector.gathered.content import claims
 from collector.gathered.folder import FolderBundle
-from collector.gathered.layouts import Layout, recognise
+from collector.gathered.layouts import recognise
 from collector.gathered.left import beside
 from collector.gathered.model import Gathered
+from collector.gathered.spots import Layout
 from collector.gathered.tars import TarBundle, unpacked
 from collector.gathered.volumes import Sorted, gathered
 from collector.gathered.zips import ZipBundle, is_zip
@@ -112,10 +113,8 @@ def _opened(bundle: Bundle, path: Path, depth: int) -> Gathered | None:
 def _layout(bundle: Bundle, path: Path) -> Layout | None:
     layouts = recognise([m.parts for m in bundle.members if m.parts and m.kind != "folder"])
     if len(layouts) > 1:
-        roots = ", ".join("/".join(x.root) for x in layouts)
-        raise UsageError(
-            f"The {bundle.kind} holds several collections: {roots}", str(path), "Give each of them itself."
-        )
+        roots = named("several collections", ["/".join(x.root) for x in layouts])[0]
+        raise UsageError(f"The {bundle.kind} holds {roots}", str(path), "Give each of them itself.")
     return layouts[0] if layouts else None
 
 

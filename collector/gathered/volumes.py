@@ -9,13 +9,14 @@ from collector.gathered.ad1 import Ad1Bundle
 from collector.gathered.bundle import Bundle, Member, MemberReader, head_of, named
 from collector.gathered.content import MACHINE, claims, hive_name, primary_hive
 from collector.gathered.history import MOST_LOG, Known, Log, key_of, read_log
-from collector.gathered.layouts import Layout, Spot, with_stream
+from collector.gathered.layouts import with_stream
 from collector.gathered.left import Left, lefts
 from collector.gathered.listing import Filed, Listing, Strung
 from collector.gathered.model import Gathered
 from collector.gathered.pairs import pairs_of, placed
 from collector.gathered.shape import Parts, shaped
 from collector.gathered.sparse import expanded
+from collector.gathered.spots import Layout, Spot
 from shellcase.model import Volume
 
 _CONFIG = "\\windows\\system32\\config\\"
