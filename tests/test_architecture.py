@@ -65,7 +65,7 @@ def knows_all(module: str) -> bool:
 def allowed(module: str) -> tuple[str, ...]:
     """The prefixes that a module may import of ours."""
     room = module.split(".", maxsplit=1)[0]
-    if module in MODEL:
+    if module in MODEL or module == "shellcase.processes":
         return {
             "shellcase.model": ("shellcase.records", "shellcase.zones"),
             "shellcase.records": ("shellcase.zones",),
@@ -73,7 +73,7 @@ def allowed(module: str) -> tuple[str, ...]:
     if room == "parsers":
         return ("parsers", *MODEL)
     if room == "collector":
-        return ("collector", "shellcase.case", *MODEL)
+        return ("collector", "shellcase.case", "shellcase.processes", *MODEL)
     if room == "fixtures":
         return ("fixtures",)
     if knows_all(module):
