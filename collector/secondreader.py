@@ -7,7 +7,6 @@ with the reason; it is never taken for a difference.
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from collector.image import Image
 from collector.media import READER_FAULTS, StrictFile
 from collector.mftrecord import FOLDER_INDEX
 from collector.runs import Reader
+from shellcase.processes import program
 
 _CHUNK = 1 << 20
 _SECTOR = 512
@@ -49,15 +49,16 @@ class SecondReader(Protocol):
 
 def sleuthkit(image: Image) -> SecondReader | None:
     """`icat`, where it is installed and reads this kind of container by itself."""
-    if not (shutil.which("icat") and shutil.which("istat")):
+    icat, istat = program("icat"), program("istat")
+    if not (icat and istat):
         return None
-    kinds = {k.lower() for k in re.findall(r"^\s+(\w+) \(", _said("icat", "-i", "list"), re.MULTILINE)}
+    kinds = {k.lower() for k in re.findall(r"^\s+(\w+) \(", _said(icat, "-i", "list"), re.MULTILINE)}
     kind = next((k for k, names in _KINDS.items() if image.container.lower() in names), "")
     if kind not in kinds:
         return None
-    version = re.search(r"ver (\S+)", _said("icat", "-V"))
+    version = re.search(r"ver (\S+)", _said(icat, "-V"))
     paths = image.segments if kind == "raw" else image.segments[:1]
-    return _SleuthKit(kind, tuple(paths), version[1] if version else "not told")
+    return _SleuthKit(icat, istat, kind, tuple(paths), version[1] if version else "not told")
 
 
 _KINDS = {"ewf": {"e01"}, "raw": {"raw", "split raw"}, "vmdk": {"vmdk"}, "vhd": {"vhd"}}
@@ -71,6 +72,8 @@ def _said(*command: str) -> str:
 
 @dataclass(slots=True)
 class _SleuthKit:
+    icat: str
+    istat: str
     kind: str
     paths: Sequence[Path]
     version: str
@@ -84,7 +87,7 @@ class _SleuthKit:
         address = f"{record}-{self._attribute(offset, record, stream)}" if stream else str(record)
         holes = ["-h"] if extents is not None else []
         with subprocess.Popen(
-            self._command("icat", holes, offset, address), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            self._command(self.icat, holes, offset, address), stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as done:
             out, errors = cast(BinaryIO, done.stdout), cast(BinaryIO, done.stderr)
             while chunk := out.read(_CHUNK):
@@ -93,13 +96,13 @@ class _SleuthKit:
         if done.returncode:
             raise Unanswered(f"icat: {said or f'exit code {done.returncode}'}")
 
-    def _command(self, program: str, options: list[str], offset: int, address: str) -> list[str]:
+    def _command(self, tool: str, options: list[str], offset: int, address: str) -> list[str]:
         where = ["-i", self.kind, "-f", "ntfs", "-o", str(offset // _SECTOR)]
-        return [program, *options, *where, *map(str, self.paths), address]
+        return [tool, *options, *where, *map(str, self.paths), address]
 
     def _attribute(self, offset: int, record: int, stream: str) -> str:
         """The number under which Sleuth Kit knows a named stream."""
-        told = _said(*self._command("istat", [], offset, str(record)))
+        told = _said(*self._command(self.istat, [], offset, str(record)))
         kind = "INDEX_ALLOCATION" if stream == FOLDER_INDEX else "DATA"
         found = [number for k, number, name in _STREAM.findall(told) if (k, name) == (kind, stream)]
         if len(found) != 1:

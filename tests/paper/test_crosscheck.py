@@ -114,7 +114,7 @@ def test_another_image_is_refused(case: Case) -> None:
 
 def test_without_sleuth_kit_it_is_said(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     """Asked for by name it must be there; left to the program, dissect stands in and the record says so."""
-    monkeypatch.setattr("collector.secondreader.shutil.which", lambda _name: None)
+    monkeypatch.setattr("collector.secondreader.program", lambda _name: None)
     with pytest.raises(UsageError, match="Sleuth Kit is not installed"):
         crosscheck(case, "--tool", "sleuthkit")
     keep_only(case, list(case.items())[:3])
