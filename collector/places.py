@@ -1,7 +1,8 @@
 r"""Where Exchange and the web server lie when no hive or configuration tells, or what it tells is not there.
 
-The evidence then speaks by its folders: `Logging\HttpProxy` and `FrontEnd\HttpProxy` lie right below an installation of
-Exchange, request logs in `W3SVC<number>`, pages of the default site in `inetpub\wwwroot`. Nothing is searched for while
+The evidence then speaks by its folders: `Logging\HttpProxy`, `FrontEnd\HttpProxy`, `TransportRoles\Logs` (all that
+Exchange 2010 has of these) and others lie right below an installation of Exchange, request logs in `W3SVC<number>`,
+pages of the default site in `inetpub\wwwroot`. Nothing is searched for while
 the configured places exist: a copy that somebody made of the same logs would count every request twice.
 """
 
@@ -17,6 +18,10 @@ from collector.survey import VolumeTree
 from shellcase.model import ExchangeInstall, HostFacts, IisSite
 
 _BELOW_INSTALL = re.compile(r"(?i)^(.*)\\(?:FrontEnd\\HttpProxy|ClientAccess)(?:\\|$)")
+_OF_INSTALL = re.compile(r"(?i)httpproxy|logs|ecp|cmdletinfra|oabgeneratorlog")
+_INSTALL = re.compile(
+    r"(?i)(.*)\\(?:FrontEnd\\HttpProxy|TransportRoles\\Logs|Logging\\(?:HttpProxy|ECP|CmdletInfra|OABGeneratorLog))"
+)
 _LOGS = re.compile(r"(?i)w3svc(\d{1,10})")
 _LOG_FILES = frozenset({"security.evtx", "application.evtx", "system.evtx", "msexchange management.evtx"})
 _MOST = 64
@@ -75,8 +80,7 @@ def _folders(volumes: Sequence[VolumeTree], wanted: re.Pattern[str]) -> Iterator
 
 
 def _installs(volumes: Sequence[VolumeTree]) -> list[str]:
-    above = re.compile(r"(?i)(.*)\\(?:Logging|FrontEnd)\\HttpProxy")
-    found = (above.fullmatch(path) for path, _m in _folders(volumes, re.compile(r"(?i)httpproxy")))
+    found = (_INSTALL.fullmatch(path) for path, _m in _folders(volumes, _OF_INSTALL))
     return list({m[1].lower(): m[1] for m in found if m}.values())[:_MOST]
 
 
