@@ -17,7 +17,7 @@ def whole(source: Source, _offset: int) -> tuple[Span, ...]:
 
 def text_headers(source: Source, offset: int) -> tuple[Span, ...]:
     """The mark of the encoding, the `#` lines in front of the record, the line ends about it."""
-    return (Span(0, _EDGE, "context"), *_headers(source, offset), Span(max(0, offset - _EDGE), _EDGE, "context"))
+    return (Span(0, lines.FRONT, "context"), *_headers(source, offset), Span(max(0, offset - _EDGE), _EDGE, "context"))
 
 
 def _headers(source: Source, offset: int) -> Iterator[Span]:

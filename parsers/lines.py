@@ -1,12 +1,14 @@
 """Lines of text logs with their byte offsets, in bounded memory; no line is ever dropped.
 
 A line ends with LF or CRLF. NUL bytes at either end (a log that was preallocated and still open) and a UTF-8 byte
-order mark are no part of it. UTF-16 files (by their mark) are turned into UTF-8 lines that keep their own offsets.
+order mark are no part of it. UTF-16 files (by their mark, or by their first characters where the front is lost) are
+turned into UTF-8 lines that keep their own offsets.
 Lines longer than a block are cut; the pieces are lines of their own.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
@@ -24,6 +26,9 @@ SPAN = 16 << 20
 
 MOST_SPANS = 24
 """A part looks back for its header, so many parts of a huge file would read it many times over."""
+
+FRONT, _TEXT = 16, re.compile(rb"[\t\r\n\x20-\x7e]+")
+"""How many bytes show whether a file without a mark is UTF-16: characters of ASCII, half of whose bytes are zero."""
 
 UTF8_MARK, UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 
@@ -105,14 +110,25 @@ def decode(raw: bytes) -> str:
 def blocks(job: Job, size: int = BLOCK) -> Iterator[Block]:
     """The lines of a job's artefact, or of its span, block by block."""
     with job.source.open() as stream:
-        mark = stream.read(2)
-        if mark in UTF16_MARKS:
-            yield from _utf16_blocks(stream, "utf-16-le" if mark == UTF16_MARKS[0] else "utf-16-be", size)
+        if codec := _utf16(head := stream.read(FRONT)):
+            base = 2 if head[:2] in UTF16_MARKS else 0
+            stream.seek(base)
+            yield from _utf16_blocks(stream, codec, size, base)
             return
         start = job.span.offset if job.span else 0
         length = job.span.length if job.span else None
         stream.seek(start)
         yield from _byte_blocks(stream, start, length, size)
+
+
+def _utf16(head: bytes) -> str:
+    """Which UTF-16 a file is that begins so; empty where it is none."""
+    if head[:2] in UTF16_MARKS:
+        return "utf-16-le" if head[:2] == UTF16_MARKS[0] else "utf-16-be"
+    low, high = head[::2], head[1::2]
+    if len(head) < FRONT or (any(low) and any(high)):
+        return ""
+    return "utf-16-le" if _TEXT.fullmatch(low) else "utf-16-be" if _TEXT.fullmatch(high) else ""
 
 
 def _byte_blocks(stream: BinaryIO, start: int, length: int | None, size: int) -> Iterator[Block]:
@@ -171,9 +187,10 @@ def _without_nul(raw: bytes, starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
     return starts, ends
 
 
-def _utf16_blocks(stream: BinaryIO, codec: str, size: int) -> Iterator[Block]:
+def _utf16_blocks(stream: BinaryIO, codec: str, size: int, base: int) -> Iterator[Block]:
+    """`base`: how long its mark is."""
     newline = "\n".encode(codec)
-    at, rest = 2, b""
+    at, rest = base, b""
     while True:
         fresh = stream.read(size - size % 2)
         raw = rest + fresh
@@ -181,7 +198,7 @@ def _utf16_blocks(stream: BinaryIO, codec: str, size: int) -> Iterator[Block]:
         if not cut and len(raw) >= size:
             cut = len(raw) - len(raw) % 2
         if cut:
-            yield _utf16_block(at, raw[:cut], codec, newline)
+            yield _utf16_block(at, raw[:cut], codec, newline, base if at == base else 0)
         rest, at = raw[cut:], at + cut
         if not fresh:
             return
@@ -195,7 +212,7 @@ def _last_newline(raw: bytes, newline: bytes) -> int:
     return at + 2 if at >= 0 else 0
 
 
-def _utf16_block(offset: int, raw: bytes, codec: str, newline: bytes) -> Block:
+def _utf16_block(offset: int, raw: bytes, codec: str, newline: bytes, mark: int) -> Block:
     """Re-code whole lines; the places keep pointing at the UTF-16 bytes."""
     bounds, places, parts, at, out = [], [], [], 0, 0
     while at < len(raw):
@@ -209,7 +226,6 @@ def _utf16_block(offset: int, raw: bytes, codec: str, newline: bytes) -> Block:
         out, at = out + len(line) + 1, end + 2
     low, high = np.array(bounds, np.int64).T
     offsets, lengths = np.array(places, np.int64).T
-    mark = 2 if offset == 2 else 0
     return Block(offset, b"".join(parts), low, high, (offsets, lengths), len(raw) + mark)
 
 
@@ -230,7 +246,7 @@ def cuts(source: Source, cut: Callable[[BinaryIO, int, int], int]) -> Iterator[S
     size, start = source.size, 0
     step = max(SPAN, -(-size // MOST_SPANS))
     with source.open() as stream:
-        if stream.read(2) in UTF16_MARKS:
+        if _utf16(stream.read(FRONT)):
             step = size
         while start < size:
             end = cut(stream, start + step, size)

@@ -93,11 +93,11 @@ class Markup:
 
 
 def units_of(raw: bytes) -> Units:
-    """The bytes as units: UTF-16 by its mark, else single bytes."""
-    for mark, kind in ((b"\xff\xfe", "<u2"), (b"\xfe\xff", ">u2")):
+    """The bytes as units: UTF-16 by its mark or its first character (as XML has it), else single bytes."""
+    for mark, kind, base in ((b"\xff\xfe", "<u2", 2), (b"\xfe\xff", ">u2", 2), (b"<\0", "<u2", 0), (b"\0<", ">u2", 0)):
         if raw.startswith(mark):
-            codes = np.frombuffer(raw[2 : len(raw) - len(raw) % 2], kind)
-            return Units(codes.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass"), 2, 2)
+            codes = np.frombuffer(raw[base : len(raw) - len(raw) % 2], kind)
+            return Units(codes.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass"), 2, base)
     return Units(raw.decode("latin-1"), 1, 0)
 
 

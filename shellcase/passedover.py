@@ -19,6 +19,8 @@ _BLOCK = 1 << 20
 _ELSEWHERE = re.compile(r"deduplicated|compressed by the system|reparse point 0x")
 _LEADS_AWAY = re.compile(r"(?i)the folder is a (?:mount point|symbolic link).*, not followed$")
 _HOLDING = re.compile(r"(?i)\\(?:inetpub|logging|logfiles|w3svc\d+|winevt|httpproxy|transportroles)(?:\\|$)")
+_WRITTEN_AT_ONCE = frozenset(["AspNetTemporaryFiles", "IisConfiguration", "ScheduledTasks"])
+_HEAD = 4096
 _SPEAKING = frozenset(
     [
         "ExchangeEcpServerLogs", "ExchangeHttpProxyLogs", "ExchangeOabGeneratorLogs", "ExchangeWebFolders",
@@ -30,12 +32,16 @@ _SPEAKING = frozenset(
 def passed_over(case: Case) -> list[str]:
     """One sentence a file, in the order of the case."""
     spoke = {e.artifact_id for e in read_ledger(case) if e.ledger.found}
-    files = (i for i in case.items() if i.cls == "log" and i.state == "live" and not i.stream)
+    files = (i for i in case.items() if _speaks(i) and i.state == "live" and not i.stream)
     # Where the source could not be read, zeros stand for the bytes; that is told of its own.
     quiet = (i for i in files if i.size and i.object is not None and not i.read_errors and i.artifact_id not in spoke)
     return (
         [said for i in quiet for said in _why(i, case.evidence)] + _elsewhere(case) + _led_away(case) + _encrypted(case)
     )
+
+
+def _speaks(item: Item) -> bool:
+    return item.cls == "log" or not _WRITTEN_AT_ONCE.isdisjoint(item.definitions)
 
 
 def _elsewhere(case: Case) -> list[str]:
@@ -81,7 +87,9 @@ def _why(item: Item, evidence: Path) -> Iterator[str]:
 
 def _only_zeros(item: Item, evidence: Path) -> bool:
     with open_object(evidence, item) as stream:
-        while block := stream.read(_BLOCK):
+        size = _HEAD  # most files are told by their first bytes
+        while block := stream.read(size):
             if block.count(0) != len(block):
                 return False
+            size = _BLOCK
     return True

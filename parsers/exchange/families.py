@@ -232,11 +232,19 @@ def other(time: str) -> Family:
         means="instant",
         act="logged",
         pivots={
-            "user": ("AuthenticatedUser", "User", "user"), "src_ip": ("ClientIpAddress", "ClientIp", "client-ip"),
+            "user": ("AuthenticatedUser", "User", "user"),
+            "src_ip": ("ClientIpAddress", "ClientIp", "ClientIP", "client-ip", "client_address"),
             "http_status": ("HttpStatus",), "user_agent": ("UserAgent",), "http_method": ("Method",),
         },
         subject=lambda told: ", ".join(_telling(told)),
+        more=_client,
+        fields={"client_address": "the client's endpoint (POP3, IMAP, SMTP) without its port"},
     )  # fmt: skip
+
+
+def _client(told: Told) -> Data:
+    endpoint = told.get("cIp") or told.get("remote-endpoint") or told.get("RemoteEndpoint")
+    return {"client_address": address(endpoint)} if endpoint else {}
 
 
 def _telling(told: Mapping[str, str]) -> Iterator[str]:

@@ -60,6 +60,24 @@ def test_binary_logs_and_logs_of_zeros_are_told(tmp_path: Path) -> None:
     assert "9000 bytes, all of them zero" in said[1]
 
 
+def test_tasks_and_compiled_pages_of_zeros_are_told(tmp_path: Path) -> None:
+    """They are written at once, so zeros are a crash or a wipe; of a picture or an empty file nothing is said."""
+    windows = tmp_path / "found" / "C" / "Windows"
+    folder = "Microsoft.NET/Framework64/v4.0.30319/Temporary ASP.NET Files/root/e22c2559/92c7e946"
+    for name, data in (
+        ("System32/Tasks/Winnet", bytes(3000)),
+        ("System32/Tasks/Known", b"<Task><Actions><Exec><Command>a</Command></Exec></Actions></Task>"),
+        (f"{folder}/x.aspx.cdcab7d2.compiled", bytes(5000)),
+    ):
+        (windows / name).parent.mkdir(parents=True, exist_ok=True)
+        (windows / name).write_bytes(data)
+    case, code = make_case(tmp_path / "found", tmp_path / "case", jobs=1)
+    said = ledger_alarms(case)
+    assert code == 5
+    assert sorted(a.partition(": ")[0].rpartition("\\")[2] for a in said) == ["Winnet", "x.aspx.cdcab7d2.compiled"]
+    assert "3000 bytes, all of them zero" in str(said)
+
+
 def test_logs_that_could_not_be_read_are_not_called_zeros(tmp_path: Path) -> None:
     """Bytes the source does not give are put in as zeros; nobody wiped them."""
     logs = tmp_path / "found" / "C" / "inetpub" / "logs" / "LogFiles" / "W3SVC1"
