@@ -19,7 +19,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from parsers import load
+from parsers import named
 from shellcase import shards
 from shellcase.case import Case
 from shellcase.confine import ALONE, share
@@ -196,7 +196,7 @@ def _alone(case: Case, task: Task, reason: str) -> list[Task]:
 
 def _write_lost(task: Task, reason: str) -> None:
     """An artefact that broke its worker twice: nothing of it in the timeline, all of it in the ledger."""
-    parser = next(p for p in load() if p.name == task.parser)
+    parser = named(task.parser)
     item = task.items[0]
     lost = task.span or Span(0, item.size)
     entry = Entry(

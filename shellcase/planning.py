@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from collector.records import SourceRecord
-from parsers import load
+from parsers import named, reading
 from shellcase.case import Case, ObjectSource, open_object
 from shellcase.copies import Linking, Rank, Repeats, counted, entry_of, linking, of_shadow, ranks
 from shellcase.ledger import Entry
@@ -37,7 +37,7 @@ _MANAGEMENT = "msexchange management.evtx"
 
 def claims(item: Item, evidence: Path) -> Iterator[Parser]:
     """The parsers that take an artefact: by definition, then by its first bytes."""
-    wanted = [p for p in load() if set(p.definitions) & set(item.definitions)]
+    wanted = reading(item.definitions)
     if not wanted or item.object is None or not item.size:
         return
     with open_object(evidence, item) as fh:
@@ -121,7 +121,7 @@ def plan(case: Case, source_id: str, host: HostFacts, scope: Scope | None = None
             by_parser.setdefault(parser.name, []).append(item)
     groups: dict[tuple[int, str], list[Item]] = {}
     for name, members in by_parser.items():
-        parser = _parser(name)
+        parser = named(name)
         repeats = Repeats(scope.rank)
         beside = {i.artifact_id: companions(parser, i) for i in members}
         for item in repeats.pick(members, beside, source_id):
@@ -130,7 +130,7 @@ def plan(case: Case, source_id: str, host: HostFacts, scope: Scope | None = None
         repeated += [entry_of(i, k, name, parser.version) for i, k in repeats.pairs]
     for (tier, name), members in groups.items():
         for group in _portions(members):
-            tasks += _tasks(_task(case, source_id, host, _parser(name), tier, group, companions), case, linked=linked)
+            tasks += _tasks(_task(case, source_id, host, named(name), tier, group, companions), case, linked=linked)
     return sorted(tasks, key=_first), repeated
 
 
@@ -144,10 +144,6 @@ def _candidates(scope: Scope) -> list[Item]:
     """The source's own items, and earlier ones whose bytes one of its own has."""
     known = {i.sha256 for i in scope.items if i.source == scope.own}
     return [i for i in scope.items if i.source == scope.own or i.sha256 in known]
-
-
-def _parser(name: str) -> Parser:
-    return next(p for p in load() if p.name == name)
 
 
 def _portions(items: list[Item]) -> Iterator[tuple[Item, ...]]:
@@ -191,7 +187,7 @@ def _tasks(task: Task, case: Case, *, linked: bool) -> list[Task]:
     """The task, or one for each part of its only artefact where that is cut."""
     big = task.size >= BIG
     task = msgspec.structs.replace(task, final=big and not linked)
-    spans = _spans(_parser(task.parser), task, case) if big else ()
+    spans = _spans(named(task.parser), task, case) if big else ()
     if len(spans) < 2:
         return [task]
     return [

@@ -11,7 +11,6 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
-from importlib import metadata
 
 from msgspec import Struct
 
@@ -81,6 +80,8 @@ def _user() -> str:
 
 
 def _installed(name: str) -> str:
+    from importlib import metadata  # brings half of `email`; workers never ask
+
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

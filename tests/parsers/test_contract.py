@@ -23,6 +23,11 @@ _EACH = pytest.mark.parametrize("parser", PARSERS, ids=lambda parser: parser.nam
 _QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+def test_the_list_says_of_each_parser_what_it_says_itself() -> None:
+    """What the list leaves out is never given to the parser."""
+    assert [tuple(read.split()) for read in parsers.MODULES.values()] == [parser.definitions for parser in PARSERS]
+
+
 def test_parsers_and_their_kinds_have_names_of_their_own() -> None:
     """Two parsers of one name would mix up ledgers; two kinds of one name would mix up fields."""
     names = [parser.name for parser in PARSERS]
