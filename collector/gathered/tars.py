@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, cast
 
+from msgspec import structs
+
 from collector.gathered.bundle import MOST_BYTES, MOST_ENTRIES, Kind, Member, Watch, filetime, head_of, split
 from collector.gathered.unpack import Engine, Forward, bzip2, gzip, xz
 from collector.media import Window
@@ -81,21 +83,30 @@ class TarBundle:
         self.problems: list[str] = []
         self.watch = Watch()
         self._places: list[int] = []
+        self._named: dict[tuple[str, ...], int] = {}
         self.members: Sequence[Member] = list(self._listed())
         if not self.members:
             why = self.problems[0] if self.problems else "it is empty"
             raise EvidenceError(f"No entry of the {kind} can be read: {why}", where, "Try another copy.")
 
     def _listed(self) -> Iterator[Member]:
-        total = 0
+        total, seen = 0, list[Member]()
         for info in self._infos():
-            total += info.size
+            target = self._linked(info)
+            total += seen[target].size if target is not None else info.size
             if len(self._places) >= MOST_ENTRIES or total > MOST_BYTES:
                 limit = f"{MOST_ENTRIES} entries" if len(self._places) >= MOST_ENTRIES else f"{MOST_BYTES} bytes"
                 self.problems.append(f"only the first {limit} of the archive are looked at")
                 return
-            self._places.append(info.offset_data)
-            yield self._member(info)
+            self._places.append(info.offset_data if target is None else self._places[target])
+            seen.append(self._member(info) if target is None else _again(info, seen[target]))
+            if seen[-1].kind == "file":
+                self._named[seen[-1].parts] = len(seen) - 1
+            yield seen[-1]
+
+    def _linked(self, info: tarfile.TarInfo) -> int | None:
+        """The earlier entry that has the bytes of a hard link: tar stores a file once and its other names as links."""
+        return self._named.get(split(info.linkname)[0]) if info.islnk() and split(info.name)[0] else None
 
     def _infos(self) -> Iterator[tarfile.TarInfo]:
         try:
@@ -151,6 +162,11 @@ class TarBundle:
         """Nothing of its own is open."""
 
 
+def _again(info: tarfile.TarInfo, target: Member) -> Member:
+    """A file under another of its names."""
+    return structs.replace(target, name=info.name, parts=split(info.name)[0])
+
+
 def _kind(info: tarfile.TarInfo, wrong: str) -> tuple[Kind, str]:
     if info.isdir():
         return "folder", ""
@@ -159,7 +175,7 @@ def _kind(info: tarfile.TarInfo, wrong: str) -> tuple[Kind, str]:
     if info.issym():
         return "link", info.linkname
     if info.islnk():
-        return "device", f"it is a hard link to {info.linkname}, not followed"
+        return "device", f"it is a hard link to {info.linkname}, which is no file in front of it"
     if not info.isreg() and not info.issparse():
         return "device", "it is a device or a pipe"
     return "file", ""

@@ -6,6 +6,7 @@ is left of an archive without its end. Format: APPNOTE 6.3; zip64 in extra field
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ _CENTRAL = struct.Struct("<4sHHHHHHIIIHHHHHII")
 _END = struct.Struct("<4sHHHHIIH")
 _END64 = struct.Struct("<4sQHHIIQQQQ")
 _FULL = 0xFFFFFFFF
+_HALF = re.compile(rb"[\x81-\x9f\xe0-\xfc]\\")
 _MOST_DIRECTORY = 256 << 20
 _STEP = 1 << 18
 STORED, DEFLATED = 0, 8
@@ -110,7 +112,7 @@ def _listed(reader: Reader, at: int, size: int, count: int) -> Iterator[Entry]:
         extra = raw[pos + names : pos + names + extras]
         big, packed, local = _zip64(extra, big, packed, local)
         yield Entry(
-            name=_text(raw[pos : pos + names], flags),
+            name=_text(raw[pos : pos + names], flags, extra),
             flags=flags,
             method=method,
             crc=crc,
@@ -156,16 +158,38 @@ def _written(extra: bytes) -> int | None:
     return None
 
 
-def _text(raw: bytes, flags: int) -> str:
-    return raw.decode("utf-8", "surrogateescape") if flags & 0x800 or raw.isascii() else _legacy(raw)
+def _text(raw: bytes, flags: int, extra: bytes) -> str:
+    if flags & 0x800 or raw.isascii():
+        wide = _beside(raw, extra) if b"?" in raw else None
+        return wide or raw.decode("utf-8", "surrogateescape")
+    return _beside(raw, extra) or _legacy(raw)
+
+
+def _beside(raw: bytes, extra: bytes) -> str | None:
+    """The name in UTF-8 of the field 0x7075, where it belongs to this very name."""
+    for kind, body in _fields(extra):
+        if (
+            kind == 0x7075
+            and len(body) > 5
+            and body[0] == 1
+            and struct.unpack_from("<I", body, 1)[0] == zlib.crc32(raw)
+        ):
+            return body[5:].decode("utf-8", "surrogateescape")
+    return None
 
 
 def _legacy(raw: bytes) -> str:
-    """Names without the UTF-8 flag: many tools write UTF-8 all the same."""
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("cp437")
+    """Names without the UTF-8 flag: many tools write UTF-8 all the same; else the DOS code page.
+
+    A backslash behind a high byte of a name that is parted by slashes is half a Japanese character, no folder.
+    """
+    half = b"/" in raw and _HALF.search(raw) and b"\\" not in _HALF.sub(b"", raw)
+    for codec in ("utf-8", "cp932") if half else ("utf-8",):
+        try:
+            return raw.decode(codec)
+        except UnicodeDecodeError:
+            continue
+    return raw.decode("cp437")
 
 
 def data_at(reader: Reader, entry: Entry) -> tuple[int, str]:
@@ -174,7 +198,8 @@ def data_at(reader: Reader, entry: Entry) -> tuple[int, str]:
     if len(raw) < _LOCAL.size or raw[:4] != LOCAL:
         raise OSError(f"no entry header at byte {entry.at} of the zip")
     flags, method, _clock, _day, _crc, _packed, _size, names, extras = _LOCAL.unpack(raw)[2:]
-    name = _text(reader.read_at(entry.at + _LOCAL.size, names), flags)
+    behind = entry.at + _LOCAL.size
+    name = _text(reader.read_at(behind, names), flags, reader.read_at(behind + names, extras))
     said = f"directory says {entry.name}, the entry itself {name}" if name != entry.name else ""
     if method != entry.method:
         said = said or f"{entry.name}: directory says method {entry.method}, the entry itself {method}"
@@ -193,7 +218,7 @@ def _walk(reader: Reader) -> Iterator[Entry]:
         extra = reader.read_at(at + _LOCAL.size + names, extras)
         size, packed, _at = _zip64(extra, size, packed, 0)
         entry = Entry(
-            name=_text(name, flags), flags=flags, method=method, crc=crc, packed=packed, size=size, at=at,
+            name=_text(name, flags, extra), flags=flags, method=method, crc=crc, packed=packed, size=size, at=at,
             written=_written(extra),
         )  # fmt: skip
         start = at + _LOCAL.size + names + extras

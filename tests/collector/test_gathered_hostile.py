@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import hashlib
 import io
 import lzma
 import struct
@@ -245,7 +246,7 @@ def test_two_names_for_one_entry_are_told(tmp_path: Path) -> None:
 
 
 def test_links_and_devices_of_a_tar_are_outcomes(tmp_path: Path) -> None:
-    """Described, excluded, never followed: not even to a file inside the archive."""
+    """Described, excluded, never followed; a hard link to an entry in front of it is that file under another name."""
     path = tmp_path / "l.tar"
     with tarfile.open(path, "w") as archive:
         page = tarfile.TarInfo("C/inetpub/wwwroot/a.aspx")
@@ -254,6 +255,11 @@ def test_links_and_devices_of_a_tar_are_outcomes(tmp_path: Path) -> None:
         for name, kind, target in (
             ("sym.aspx", tarfile.SYMTYPE, "/etc/passwd"),
             ("hard.aspx", tarfile.LNKTYPE, "C/inetpub/wwwroot/a.aspx"),
+            ("harder.aspx", tarfile.LNKTYPE, "./C/inetpub/wwwroot/hard.aspx"),
+            ("behind.aspx", tarfile.LNKTYPE, "C/inetpub/wwwroot/z.aspx"),
+            ("out.aspx", tarfile.LNKTYPE, "/etc/passwd"),
+            ("loop.aspx", tarfile.LNKTYPE, "C/inetpub/wwwroot/loop.aspx"),
+            ("symbol.aspx", tarfile.LNKTYPE, "C/inetpub/wwwroot/sym.aspx"),
             ("fifo.aspx", tarfile.FIFOTYPE, ""),
             ("disk.aspx", tarfile.BLKTYPE, ""),
         ):
@@ -261,11 +267,16 @@ def test_links_and_devices_of_a_tar_are_outcomes(tmp_path: Path) -> None:
             info.type, info.linkname = kind, target
             archive.addfile(info)
     case, _code = make_case(path, tmp_path / "case")
-    assert [i.path for i in case.items()] == ["C:\\inetpub\\wwwroot\\a.aspx"]
+    pages = {i.path.rpartition("\\")[2]: i.sha256 for i in case.items()}
+    assert set(pages) == {"a.aspx", "hard.aspx", "harder.aspx"}, "a page may lie in the web's folder as a link only"
+    assert set(pages.values()) == {hashlib.sha256(PAGE).hexdigest()}
     told = (case.evidence / "not_collected.jsonl").read_text(encoding="utf-8")
     for name, reason in (
         ("sym.aspx", "symbolic link to /etc/passwd, not followed"),
-        ("hard.aspx", "hard link to C/inetpub/wwwroot/a.aspx, not followed"),
+        ("behind.aspx", "hard link to C/inetpub/wwwroot/z.aspx, which is no file in front of it"),
+        ("out.aspx", "hard link to /etc/passwd, which is no file in front of it"),
+        ("loop.aspx", "which is no file in front of it"),
+        ("symbol.aspx", "which is no file in front of it"),
         ("fifo.aspx", "device or a pipe"),
         ("disk.aspx", "device or a pipe"),
     ):
