@@ -55,8 +55,28 @@ def decode(raw: bytes, records: Sequence[Record]) -> list[Decoded]:
 
 def _mend(raw: bytes, records: Sequence[Record]) -> tuple[bytes, list[int | None]]:
     """The copy for the reader, and which record (or none) each record of the copy is."""
-    chunk, slots = bytearray(raw), list[int | None]()
-    at, before = CHUNK_HEADER, None
+    chunk, last = bytearray(raw), records[-1]
+    slots = list[int | None](range(len(records))) if _follow(records) else _fill(chunk, records)
+    chunk[:CHUNK_HEADER] = bytes(CHUNK_HEADER)
+    numbers = {record.number for record in records}
+    free = next(number for number in range(_NO_NUMBER, 0, -1) if number not in numbers)
+    struct.pack_into("<8sQQQQIII", chunk, 0, CHUNK_MAGIC, *(1, free) * 2, 128, last.offset, last.offset + last.size)
+    return bytes(chunk), slots
+
+
+def _follow(records: Sequence[Record]) -> bool:
+    """Whether the records are sound and leave no room between them: then the copy needs no mending."""
+    at = CHUNK_HEADER
+    for offset, size, _number, written, odd in records:
+        if offset != at or odd or written >> 56 != _COMMON:
+            return False
+        at += size
+    return True
+
+
+def _fill(chunk: bytearray, records: Sequence[Record]) -> list[int | None]:
+    """Make every stretch between the records one record; which record (or none) each is then."""
+    slots, at, before = list[int | None](), CHUNK_HEADER, None
     for index, record in enumerate(records):
         room = record.offset - at
         if room >= LEAST_RECORD:
@@ -68,11 +88,7 @@ def _mend(raw: bytes, records: Sequence[Record]) -> tuple[bytes, list[int | None
         if record.odd or record.written >> 56 != _COMMON:
             struct.pack_into("<4sIQQ", chunk, record.offset, RECORD_MAGIC, record.size, record.number, _ANY_TIME)
         at, before = record.offset + record.size, record
-    chunk[:CHUNK_HEADER] = bytes(CHUNK_HEADER)
-    numbers = {record.number for record in records}
-    last = next(number for number in range(_NO_NUMBER, 0, -1) if number not in numbers)
-    struct.pack_into("<8sQQQQIII", chunk, 0, CHUNK_MAGIC, *(1, last) * 2, 128, records[-1].offset, at)
-    return bytes(chunk), slots
+    return slots
 
 
 def _answers(chunk: bytes) -> Iterator[tuple[int, str] | None]:

@@ -16,6 +16,7 @@ HEADER, LEAST_RECORD = 24, 28  # of a record; behind its header lies the BinXML
 
 
 _FIELDS, _SIZE = struct.Struct("<IQQ").unpack_from, struct.Struct("<I").unpack_from
+_WHOLE, _MAGIC = struct.Struct("<IIQQ").unpack_from, int.from_bytes(RECORD_MAGIC, "little")
 
 
 class Record(NamedTuple):
@@ -36,6 +37,22 @@ def record_at(raw: bytes, at: int, end: int) -> Record | None:
     if size < LEAST_RECORD or at + size > end or _SIZE(raw, at + size - 4)[0] != size:
         return None
     return Record(at, size, number, written)
+
+
+def sound_records(raw: bytes, at: int, end: int, most: int, records: list[Record]) -> int:
+    """Add the sound records that follow each other from `at` and begin before `end`, as `record_at` has them.
+
+    Where the first one begins that is not sound; nearly every chunk is sound, so nothing is called for each record.
+    """
+    end = min(end, most) - LEAST_RECORD
+    while at <= end:
+        mark, size, number, written = _WHOLE(raw, at)
+        behind = at + size
+        if mark != _MAGIC or size < LEAST_RECORD or behind > most or raw[behind - 4 : behind] != raw[at + 4 : at + 8]:
+            break
+        records.append(Record(at, size, number, written))
+        at = behind
+    return at
 
 
 def damaged_record(raw: bytes, at: int, upto: int, end: int) -> Record | None:

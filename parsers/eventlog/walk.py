@@ -25,6 +25,7 @@ from parsers.eventlog.frame import (
     damaged_record,
     record_at,
     search,
+    sound_records,
 )
 from parsers.eventlog.mark import agreed, live_end, mark
 from shellcase.model import Job, Source, Span
@@ -151,7 +152,7 @@ def _wrong_checksums(raw: bytes, end: int) -> Iterator[Checksum]:
 def _walk_records(chunk: Chunk, end: int) -> None:
     """Records from the chunk's header to `end`; the last one may run over it where all of its marks say so."""
     at, sound = CHUNK_HEADER, 0
-    while at + LEAST_RECORD <= end:
+    while (at := sound_records(chunk.raw, at, end, chunk.length, chunk.records)) + LEAST_RECORD <= end:
         record = record_at(chunk.raw, at, chunk.length)
         if record is None:
             if sound <= at:  # kept, so that a chunk full of damage is searched once

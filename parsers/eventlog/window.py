@@ -75,16 +75,20 @@ class _Fit(NamedTuple):
 def _fit(chunk: Chunk, told: Sequence[Decoded]) -> _Fit:
     """Texts that may be used as they stand: ours spells characters by number in another way."""
     records = chunk.records if chunk.checked else []
+    if len(records) == len(told) and not any(map(_unfit, records, told)):
+        return _Fit(range(len(told)), records, [text for text in told if text is not None])
     fit = [
         (n, record, text)
         for n, (record, text) in enumerate(zip(records, told, strict=False))
-        if text is not None and not record.odd and not _spells_by_number(text)
+        if text is not None and not _unfit(record, text)
     ]
     return _Fit(*zip(*fit, strict=True)) if fit else _Fit((), (), ())
 
 
-def _spells_by_number(text: str) -> bool:
-    """Whether there is an escape like \\u001f; one character is found far quicker than two."""
+def _unfit(record: Record, text: Decoded) -> bool:
+    """Not told, odd, or with an escape like \\u001f in it; one character is found far quicker than two."""
+    if text is None or record.odd:
+        return True
     return "\\" in text and "\\u" in text and bool(_BY_NUMBER.search(text))
 
 
