@@ -1,4 +1,4 @@
-"""What was wanted and cannot be read where it lies.
+"""What was wanted and cannot be read where it lies, and what was read as one machine's though it is not.
 
 Binary logs of the web server, logs of zeros alone, files encrypted by EFS, and files whose bytes Windows keeps in
 another place (deduplicated, packed by the system, moved to other storage).
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from shellcase.case import Case, open_object
 from shellcase.ledger import read_ledger
+from shellcase.mixed import several_computers
 from shellcase.model import Item
 
 _BINARY = ".ibl"  # central binary logging: one file for all sites
@@ -35,9 +36,8 @@ def passed_over(case: Case) -> list[str]:
     files = (i for i in case.items() if _speaks(i) and i.state == "live" and not i.stream)
     # Where the source could not be read, zeros stand for the bytes; that is told of its own.
     quiet = (i for i in files if i.size and i.object is not None and not i.read_errors and i.artifact_id not in spoke)
-    return (
-        [said for i in quiet for said in _why(i, case.evidence)] + _elsewhere(case) + _led_away(case) + _encrypted(case)
-    )
+    said = [said for i in quiet for said in _why(i, case.evidence)] + _elsewhere(case) + _led_away(case)
+    return said + _encrypted(case) + several_computers(case)
 
 
 def _speaks(item: Item) -> bool:
