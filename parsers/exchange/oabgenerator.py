@@ -26,7 +26,7 @@ _LEFT_BEHIND = re.compile(r"Download failed and temporary file '?([^']+?)'? need
 
 def _fill(data: Data) -> Filled:
     lower = {name.lower(): str(value) for name, value in data.items()}
-    message = lower.get("message", "")
+    message = lower.get("message") or next(filter(_LEFT_BEHIND.search, lower.values()), "")
     match = _LEFT_BEHIND.search(message)
     if match:
         data = {**data, "file": match[1]}

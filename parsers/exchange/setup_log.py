@@ -17,9 +17,10 @@ from shellcase.model import Job, Kind, Moment, Parser
 
 KIND = "exchange.setup.step"
 _LINE = re.compile(
-    r"\[((\d\d)/(\d\d)/(\d{4}) (\d\d):(\d\d):(\d\d)\.(\d{4}))\] \[(\d{1,3})\] (.*)", re.ASCII | re.DOTALL
+    r"\[((\d\d)[/.-](\d\d)[/.-](\d{4}) (\d\d)[:.](\d\d)[:.](\d\d)\.(\d{4}))\] \[(\d{1,3})\] (.*)", re.ASCII | re.DOTALL
 )
-_HEAD = re.compile(rb"^\[\d\d/\d\d/\d{4} (?:\d\d:){2}\d\d\.\d{4}\] \[\d{1,3}\] ", re.MULTILINE)
+"""Month, day, year in every region; what stands between them is the region's own."""
+_HEAD = re.compile(rb"^\[\d\d[/.-]\d\d[/.-]\d{4} (?:\d\d[:.]){2}\d\d\.\d{4}\] \[\d{1,3}\] ", re.MULTILINE)
 _USER = re.compile(r"Logged on user: (\S.*?)\.?")
 _SCRIPT = re.compile(r"(?:Executing|Running(?: command)?): ?(.+)", re.DOTALL | re.IGNORECASE)
 _VERSION = re.compile(r"Setup version: ([0-9.]{3,40}[0-9])\.?", re.ASCII)

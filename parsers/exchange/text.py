@@ -7,6 +7,7 @@ grammar keep their raw text; of a row that is merely too short the columns it ha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,6 +28,7 @@ from parsers.weave import Odd, added
 from shellcase.model import EventBatch, Issue, Job, ParserOutput, Source, Span
 
 _LONGEST_SUBJECT = 300
+_TIME = re.compile(r"date|time", re.IGNORECASE)
 _BASE = ("ts", "ts_ns", "ts_text", "ts_zone", "ts_resolution_ns", "offset", "length", "locator", "subject", "data")
 
 ZONE = "UTC by format"
@@ -93,6 +95,10 @@ class TextLog:
     def heads(self) -> Heads:
         """How its lines of column names are known."""
         return Heads(self.time, self.bare, self.usual)
+
+    def time_in(self, fields: Sequence[str]) -> str:
+        """The column of the time, in other builds the first whose name speaks of one; empty where there is none."""
+        return self.time if self.time in fields else next(filter(_TIME.search, fields), "")
 
     def parse(self, job: Job) -> Iterator[ParserOutput]:
         """One event for every row, an issue for every strange one, one ledger."""
@@ -228,9 +234,9 @@ def _read(
 
 def _fits(log: TextLog, fields: tuple[str, ...], found: list[str] | None) -> bool:
     """As many cells as columns, and the time can be read."""
-    if found is None or len(found) != len(fields) or log.time not in fields:
+    if found is None or len(found) != len(fields) or not (time := log.time_in(fields)):
         return False
-    return instant(found[fields.index(log.time)]) is not None
+    return instant(found[fields.index(time)]) is not None
 
 
 def _row(
@@ -241,8 +247,9 @@ def _row(
     fits = _fits(log, state.fields, found)
     named: Data = dict(zip(state.fields, found or (), strict=False))
     data = named if fits else _misfit(start, state.fields, named, found) | _assumed(log, state.fields, found)
-    filled = log.fill(data) if log.time in data else _raw(data)
-    text = str(data.get(log.time) or decode(start.raw[:40]).partition(",")[0])
+    time = log.time_in(state.fields or log.usual)
+    filled = log.fill(data) if time in data else _raw(data)
+    text = str(data.get(time) or decode(start.raw[:40]).partition(",")[0])
     stamp = instant(text)
     state.account.saw(stamp[0] if stamp else None)
     length = end.offset + end.length - start.offset

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from parsers.exchange import ecp_server, httpproxy
+from parsers.exchange import ecp_server, httpproxy, oabgenerator, setup_log
 from shellcase.model import Job, Span
 from tests.parsers.stub import Answer, answer, write_source
 
@@ -80,3 +80,31 @@ def test_other_logs_read_offsets_too(tmp_path: Path) -> None:
     raw = head + b"2021-03-03T08:49:42+02:00,EX01,x,\r\n"
     said = answer(ecp_server.PARSER.parse, Job(source=write_source(tmp_path, raw, "C:\\ECPServer20210303-1.LOG")))
     assert str(said.rows[0]["ts"]) == "2021-03-03 06:49:42+00:00"
+
+
+def test_a_build_that_calls_the_time_otherwise_is_read(tmp_path: Path) -> None:
+    """Every row was kept as raw text, the file left behind was not named."""
+    left = "C:\\inetpub\\wwwroot\\aspnet_client\\x.aspx"
+    raw = (
+        "#Log-type: OAB Generator Log\r\n#Fields: DateTime,Thread,Level,Data\r\n"
+        f"2021-03-03T06:00:00.100Z,5,Info,Download failed and temporary file '{left}' needs to be removed\r\n"
+    )
+    source = write_source(tmp_path, raw.encode(), "C:\\Logging\\OABGeneratorLog\\a.log")
+    said = answer(oabgenerator.PARSER.parse, Job(source=source))
+    assert (str(said.rows[0]["ts"]), said.rows[0]["file_path"]) == ("2021-03-03 06:00:00.100000+00:00", left)
+    assert said.ledger.raw_lines == 0
+
+
+@pytest.mark.parametrize("text", ["03/08/2025 14:05:06.0123", "03.08.2025 14:05:06.0123", "03-08-2025 14.05.06.0123"])
+def test_setup_writes_its_stamps_with_the_signs_of_the_region(text: str, tmp_path: Path) -> None:
+    """On a German server no step had a time."""
+    raw = f"[{text}] [0] Starting Microsoft Exchange Server Subscription Edition Setup\r\n".encode()
+    assert setup_log.PARSER.recognises(raw, "C:\\copy.txt")
+    said = answer(setup_log.PARSER.parse, Job(source=write_source(tmp_path, raw, "C:\\ExchangeSetup.log")))
+    assert (str(said.rows[0]["ts"])[:19], said.rows[0]["ts_text"]) == ("2025-03-08 14:05:06", text)
+
+
+def test_a_setup_stamp_that_has_the_day_first_is_not_turned_round(tmp_path: Path) -> None:
+    raw = b"[13.02.2021 04:05:06.0123] [0] Starten\r\n"
+    said = answer(setup_log.PARSER.parse, Job(source=write_source(tmp_path, raw, "C:\\ExchangeSetup.log")))
+    assert (said.rows[0]["ts"], said.ledger.raw_lines) == (None, 1)
