@@ -30,6 +30,7 @@ _FOREIGN: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"\x28\xb5\x2f\xfd", "zstd file", _UNPACK),
     (0, b"7z\xbc\xaf\x27\x1c", "7-Zip archive", _UNPACK),
     (0, b"Rar!\x1a\x07", "RAR archive", _UNPACK),
+    (0, b"MSCF\0\0\0\0", "cabinet (CAB)", _UNPACK),
 )
 _AFF4 = (b"container.description", b"version.txt", b"information.turtle", b"aff4%3A")
 _TAILS = ((512, b"koly", "Apple disk image (DMG)", _CONVERT),)

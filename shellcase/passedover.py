@@ -20,6 +20,8 @@ _BLOCK = 1 << 20
 _ELSEWHERE = re.compile(r"deduplicated|compressed by the system|reparse point 0x")
 _LEADS_AWAY = re.compile(r"(?i)the folder is a (?:mount point|symbolic link).*, not followed$")
 _HOLDING = re.compile(r"(?i)\\(?:inetpub|logging|logfiles|w3svc\d+|winevt|httpproxy|transportroles)(?:\\|$)")
+_LOOSE = re.compile(r"(?i)vol\d+\\")  # the examiner's own folder: no drive is known
+_FOREIGN = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07")
 _WRITTEN_AT_ONCE = frozenset(["AspNetTemporaryFiles", "IisConfiguration", "ScheduledTasks"])
 _HEAD = 4096
 _SPEAKING = frozenset(
@@ -37,7 +39,7 @@ def passed_over(case: Case) -> list[str]:
     # Where the source could not be read, zeros stand for the bytes; that is told of its own.
     quiet = (i for i in files if i.size and i.object is not None and not i.read_errors and i.artifact_id not in spoke)
     said = [said for i in quiet for said in _why(i, case.evidence)] + _elsewhere(case) + _led_away(case)
-    return said + _encrypted(case) + several_computers(case)
+    return said + _encrypted(case) + _beside(case) + several_computers(case)
 
 
 def _speaks(item: Item) -> bool:
@@ -69,6 +71,20 @@ def _led_away(case: Case) -> list[str]:
 def _encrypted(case: Case) -> list[str]:
     paths = sorted(i.path for i in case.items() if "encrypted" in i.flags and _SPEAKING & {*i.definitions})
     return [f"{_files(paths)} encrypted by Windows (EFS) and not read, the first is {first}" for first in paths[:1]]
+
+
+def _beside(case: Case) -> list[str]:
+    """Disk images, and archives of a kind that is not opened, among loose files: whole machines may lie in them."""
+    images = sorted(m.path for m in case.not_collected() if m.reason.startswith("a disk image, not opened"))
+    loose = (i for i in case.items() if "StagedArchives" in i.definitions and _LOOSE.match(i.path))
+    packed = [i.path for i in loose if i.object is not None and _starts(case.evidence, i, _FOREIGN)]
+    said = [f"{path}: a disk image beside the evidence, not opened; give it as a source of its own" for path in images]
+    return said + [f"{path}: an archive of a kind that is not opened; unpack it and add the folder" for path in packed]
+
+
+def _starts(evidence: Path, item: Item, marks: tuple[bytes, ...]) -> bool:
+    with open_object(evidence, item) as stream:
+        return stream.read(8).startswith(marks)
 
 
 def _files(paths: Collection[str]) -> str:

@@ -25,7 +25,8 @@ from shellcase.errors import EvidenceError, UsageError
 _IMAGES = frozenset(
     {"e01", "ex01", "s01", "l01", "vmdk", "vhd", "vhdx", "qcow2", "dd", "raw", "img", "001", "vdi", "aff4", "ad1"}
 )
-_PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
+_FOREIGN = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"MSCF")
+_PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", *_FOREIGN)
 _IMAGE_MARKS = (b"EVF", b"LVF", b"QFI\xfb", b"vhdxfile", b"conectix", b"KDMV", b"# Disk DescriptorFile", MARK, LOCKED)
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz")
 _MOST_LOOKED = 2000
@@ -103,6 +104,8 @@ def _opened(bundle: Bundle, path: Path, depth: int) -> Gathered | None:
     images = [] if files.placed else _images(bundle, files)
     if images and not files.loose:
         raise _only_images(bundle, images, path)
+    if not files.placed:
+        _refuse_foreign(bundle, files, path)
     files.remarks += named("disk images beside the evidence were not opened, give each itself", images)
     if not files.placed and not files.loose:
         _refuse_unfit(layout, path)
@@ -116,6 +119,14 @@ def _layout(bundle: Bundle, path: Path) -> Layout | None:
         roots = named("several collections", ["/".join(x.root) for x in layouts])[0]
         raise UsageError(f"The {bundle.kind} holds {roots}", str(path), "Give each of them itself.")
     return layouts[0] if layouts else None
+
+
+def _refuse_foreign(bundle: Bundle, files: Sorted, path: Path) -> None:
+    """A folder with nothing but archives that are not opened here: its evidence would be passed over."""
+    heads = [head_of(MemberReader(bundle, n), 8) for n in files.loose]
+    if heads and all(head.startswith(_FOREIGN) for head in heads):
+        names = named("archives of a kind that is not read", [bundle.members[n].name for n in files.loose])[0]
+        raise UsageError(f"The {bundle.kind} holds {names}", str(path), "Unpack them, and give each folder itself.")
 
 
 def _refuse_unfit(layout: Layout | None, path: Path) -> None:
