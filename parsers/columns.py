@@ -81,8 +81,10 @@ class Sheet:
 
     def is_dash(self, field: int) -> Bools:
         """Which rows have nothing but `-` there."""
-        starts, data = self.starts(field), np.frombuffer(self.raw, np.uint8)
-        dash: Bools = (data[starts] == ord("-")) & (self.ends(field) == starts + 1)
+        starts = self.starts(field)
+        dash: Bools = self.ends(field) - starts == 1
+        short = np.flatnonzero(dash)
+        dash[short] = np.frombuffer(self.raw, np.uint8)[starts[short]] == ord("-")
         return dash
 
     def text(self, field: int) -> pa.StringArray:

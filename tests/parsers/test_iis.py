@@ -63,6 +63,14 @@ def test_a_strange_line_is_read_field_by_field(name: str, tmp_path: Path) -> Non
     assert data(row).get("repaired") is (True if "space" in name else None)
 
 
+def test_a_field_of_one_character_is_empty_only_where_that_is_a_dash(tmp_path: Path) -> None:
+    """Enough lines to be cut by columns: a user, a query or an agent of one character would be lost among them."""
+    pair = (PLAIN, "2021-03-03 06:49:42 10.0.0.5 GET /x 1 443 a 10.1.1.1 b - 200 0 0 3")
+    rows = read((HEAD + "\r\n".join(pair * 100) + "\r\n").encode(), tmp_path).rows
+    said = [(row["user"], row["url"], row["user_agent"]) for row in rows]
+    assert said == [(None, "/ecp/y.js", "python-requests/2.25.1"), ("a", "/x?1", "b")] * 100
+
+
 def test_a_plain_line_fills_every_column(tmp_path: Path) -> None:
     query = "CorrelationID=<empty>;&cafeReqId=8a1f;&encoding=;"
     row = read((HEAD + PLAIN.replace("y.js -", f"y.js {query}") + "\r\n").encode(), tmp_path).rows[0]
