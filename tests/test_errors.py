@@ -166,6 +166,7 @@ def test_ctrl_c_stops_and_the_same_command_goes_on(stage: str, ex01: Case, tmp_p
     assert digest_of(shellcase("run", EX01, "--case", tmp_path / "case", "-q", "--json")) == ex01.analysis_digest()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds worker processes through /proc")
 def test_a_killed_worker_costs_nothing(ex01: Case, tmp_path: Path) -> None:
     """A worker that the system kills is replaced and its artefacts are parsed again."""

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+
+import pytest
+
+from shellcase import tell
 from shellcase.tell import rule_lines
 
 
-def test_a_rule_is_told_in_words_without_the_brackets_of_its_template() -> None:
+def test_a_rule_is_told_in_words_without_the_brackets_of_its_template(monkeypatch: pytest.MonkeyPatch) -> None:
     """Places that a finding fills are named, plurals are written out."""
+    monkeypatch.setattr(tell, "load_rules", functools.cache(tell.load_rules))  # else the book is read fifty times
     [record] = [line for line in rule_lines("IS-02") if line.startswith("record: ")]
     assert "<count> POST requests to <stem>" in record
     for line in rule_lines(""):

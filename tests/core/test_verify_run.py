@@ -209,6 +209,7 @@ def test_a_kill_does_not_change_what_was_verified(
     assert run(tmp_path / "torn") == whole
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
 def test_a_killed_full_run_ends_like_an_undisturbed_one(image: Path, tmp_path: Path) -> None:
     """SIGKILL somewhere in the run; the same command goes on; verdict and digest are those of a run in peace."""

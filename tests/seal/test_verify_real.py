@@ -31,14 +31,26 @@ def shellcase(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     return call
 
 
+@pytest.fixture(scope="module")
+def once(ex02: Case, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """EX02's case, sealed with a key of its own; the folder that holds `case`, `key` and `key.pub`."""
+    folder = tmp_path_factory.mktemp("sealed-real")
+    shutil.copytree(ex02.root, folder / "case")
+    for words in (
+        ["keygen", "--out", folder / "key", "--no-passphrase"],
+        ["seal", folder / "case", "--key", folder / "key", "-q"],
+    ):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", ["shellcase", *map(str, words)])
+            assert main() == 0
+    return folder
+
+
 @pytest.fixture
-def sealed(ex02: Case, tmp_path: Path, shellcase: Call) -> Path:
-    """EX02's case, sealed with a key of its own (`tmp_path/key`)."""
-    root = tmp_path / "case"
-    shutil.copytree(ex02.root, root)
-    assert shellcase("keygen", "--out", tmp_path / "key", "--no-passphrase")[0] == 0
-    assert shellcase("seal", root, "--key", tmp_path / "key", "-q")[0] == 0
-    return root
+def sealed(once: Path, tmp_path: Path) -> Path:
+    """A copy of it for one test, and its keys beside it (`tmp_path/key`)."""
+    shutil.copytree(once, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "case"
 
 
 def test_a_real_case_with_its_source_is_in_order(sealed: Path, tmp_path: Path, shellcase: Call) -> None:
