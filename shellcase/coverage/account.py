@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from shellcase.coverage.clocks import clock_changes, skew, true_time
+from shellcase.coverage.clocks import clock_changes, skew
 from shellcase.coverage.eventlogs import cleared, jumps, reversals
 from shellcase.coverage.gaps import gaps
 from shellcase.coverage.record import CoverageAccount
 from shellcase.coverage.retention import retention
 from shellcase.coverage.systems import not_on_system
+from shellcase.coverage.truetime import true_time
 from shellcase.model import HostFacts
 from shellcase.timeline import Timeline
 

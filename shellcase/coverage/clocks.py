@@ -1,18 +1,18 @@
-"""The computer's clock: when it was set, what it says against other people's, how its logs differ among themselves.
+"""The computer's clock: when it was set, how its logs differ among themselves.
 
 Kernel-General 1 (System) and 4616 (Security) give the old and the new time. Set by the time service, the new one is
-that of another machine: the difference tells how far the clock was off that day. The service's record 35 says only that
-time was taken from a source, without a difference.
+that of another machine: the difference tells how far the clock was off that day (see `truetime`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
-from statistics import median
 from typing import Any
 
 from shellcase.coverage.eventlogs import LISTED
-from shellcase.coverage.record import ClockChange, Skew, TrueTime
+from shellcase.coverage.record import ClockChange, Skew
 from shellcase.exporting.rows import iso
 from shellcase.timeline import Timeline
 
@@ -32,13 +32,6 @@ both_times AS (
 SELECT * EXCLUDE (said), epoch_us(new) - epoch_us(old) AS moved FROM both_times
 WHERE new IS NOT NULL AND old IS NOT NULL ORDER BY ts, ts_ns, event_id
 """
-_SYNCED = """
-SELECT source_id AS source, strftime(ts, '%Y-%m-%d') AS day,
-  min(coalesce(data->'$.EventData'->>'TimeSource', 'a time source')) AS time_source
-FROM timeline WHERE kind = 'windows.evtx.record' AND provider = 'Microsoft-Windows-Time-Service' AND event_code = '35'
-  AND state = 'live' AND copy_of IS NULL AND ts IS NOT NULL
-GROUP BY ALL ORDER BY ALL
-"""
 _REASONS = {"1": "a program", "2": "the hardware clock", "3": "a change of time zone"}
 _SKEW = """
 WITH fronts AS (
@@ -54,6 +47,22 @@ SELECT source, site, count(*) AS pairs, median(apart) / 1e6 AS middle,
   quantile_cont(apart, 0.05) / 1e6 AS low, quantile_cont(apart, 0.95) / 1e6 AS high
 FROM pairs GROUP BY ALL ORDER BY ALL
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A change of the clock as it was recorded, however small: the time before it, and new minus old."""
+
+    source: str
+    old: datetime
+    seconds: float
+    time_service: bool
+
+
+def changes(timeline: Timeline) -> Iterator[Moved]:
+    """All of them, in order of time."""
+    for row in timeline.query(_CHANGES).to_pylist():
+        yield Moved(row["source"], row["old"], row["moved"] / 1_000_000, _by_time_service(row))
 
 
 def clock_changes(timeline: Timeline) -> tuple[tuple[ClockChange, ...], int]:
@@ -78,28 +87,6 @@ def _change(row: dict[str, Any]) -> ClockChange:
 def _by_time_service(row: dict[str, Any]) -> bool:
     """Security names the account: the time service runs as LOCAL SERVICE in svchost."""
     return bool(row["sid"] == "S-1-5-19" and str(row["by"]).lower().endswith("\\svchost.exe"))
-
-
-def true_time(timeline: Timeline) -> tuple[TrueTime, ...]:
-    """Per day, from other people's clocks: the middle of what the time service corrected, or that it compared."""
-    by_day: dict[tuple[str, str], list[float]] = {}
-    for row in timeline.query(_CHANGES).to_pylist():
-        if _by_time_service(row) and isinstance(row["old"], datetime):
-            by_day.setdefault((row["source"], row["old"].strftime("%Y-%m-%d")), []).append(row["moved"] / 1_000_000)
-    found = {
-        key: TrueTime(source=key[0], day=key[1], seconds=round(median(moved), 6), how=_corrected(len(moved)))
-        for key, moved in by_day.items()
-    }
-    for row in timeline.query(_SYNCED).to_pylist():
-        how = f"the time service took time from {row['time_source']}; it does not say by how much the clock was off"
-        key = (row["source"], row["day"])
-        found.setdefault(key, TrueTime(source=key[0], day=key[1], seconds=None, how=how))
-    return tuple(found[key] for key in sorted(found))
-
-
-def _corrected(times: int) -> str:
-    often = "once" if times == 1 else f"{times} times, the middle of them"
-    return f"set by the time service {often}; what it added is what the clock was behind"
 
 
 def skew(timeline: Timeline) -> tuple[Skew, ...]:

@@ -82,12 +82,18 @@ class Skew(Struct, frozen=True, kw_only=True):
 
 
 class TrueTime(Struct, frozen=True, kw_only=True):
-    """What is known of the clock against other people's on one day; `seconds` None where only that it was compared."""
+    """What is known of the clock against one kind of other clocks on one day: in seconds, positive is behind.
+
+    `seconds` None: only compared, or only bounded. `ahead_at_most`: the clock was not further ahead of true time than
+    that; below zero, it was behind by at least so much.
+    """
 
     source: str
     day: str
+    by: str
     seconds: float | None
     how: str
+    ahead_at_most: float | None = None
 
 
 class Retention(Struct, frozen=True, kw_only=True):
