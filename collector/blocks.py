@@ -9,10 +9,13 @@ import struct
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import BufferedIOBase
+from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Literal, cast
+
+import numpy as np
 
 from collector.present import still_there
 from collector.runs import Reader
@@ -142,6 +145,15 @@ class Words:
             msg = f"a table entry at byte {offset} lies beyond the end of the file"
             raise OSError(msg)
         return int(struct.unpack_from(code, data, within)[0])
+
+
+def stored(bits: bytes, first: int, count: int, order: Literal["big", "little"]) -> Iterator[tuple[bool, int, int]]:
+    """Sectors of a bitmap from bit `first` on, in runs of the same kind: whether they are stored, start, end."""
+    flags = np.unpackbits(np.frombuffer(bits, np.uint8), bitorder=order)[first : first + count]
+    edges = [0, *(np.flatnonzero(np.diff(flags)) + 1).tolist(), len(flags)]
+    for start, end in pairwise(edges):
+        if start < end:
+            yield bool(flags[start]), start, end
 
 
 class BlockMedia(ABC):

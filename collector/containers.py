@@ -6,10 +6,11 @@ is opened was named on the command line or lies beside the one that was (`collec
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
-from collector import qcow, vhd, vmdk
+from collector import qcow, vhd, vhdx, vmdk
 from collector.blocks import FilePart
 from collector.ewf import EwfImage
 from collector.ewfset import is_ewf
@@ -55,16 +56,23 @@ def _opened(files: Files, path: Path) -> Opened:
     """A virtual disk by its signature, else raw bytes in one file or several."""
     found = _virtual(files, path, ())
     if found is not None:
-        kind, (media, variant, problems), why = found
+        kind, (media, variant, lost, remarks), why = found
         why = f"{why}; {variant}"
-        remarks = tuple(p for p in problems if p.startswith("the QCOW2"))
-        lost = tuple(p for p in problems if p not in remarks)
-        return Opened(kind, media, tuple(files.paths), None, files, lost, why, remarks)
+        return Opened(kind, media, tuple(files.paths), None, files, lost, why, (*remarks, *_younger(path)))
     parts = parts_of(path)
     _broken_promise(files, path)
     if len(parts) == 1:
         return Opened("raw", files.open(path), (path,), None, files, why="no signature of a container: raw bytes")
     return _split(files, parts)
+
+
+def _younger(path: Path) -> list[str]:
+    """A remark where disks over this one lie beside it, by their names: the machine went on in them."""
+    name = re.compile(re.escape(path.stem) + r"(?:_[0-9A-Fa-f-]{4,40}\.avhdx?|-\d{6}\.vmdk)", re.IGNORECASE)
+    over = sorted(p.name for p in path.parent.iterdir() if name.fullmatch(p.name) and p != path)
+    more = f" and {len(over) - 3} more" if len(over) > 3 else ""
+    said = f"checkpoints of it lie beside it ({', '.join(over[:3])}{more}): this is the disk as it was before them"
+    return [said] if over else []
 
 
 def _split(files: Files, parts: list[Part]) -> Opened:
@@ -87,18 +95,19 @@ def _virtual(files: Files, path: Path, chain: tuple[Path, ...]) -> Found | None:
         return _parent(files, found, (*chain, path), raw)
 
     if head.startswith(qcow.MAGIC):
-        return "QCOW2", qcow.open_qcow(files, path, parent), "signature 'QFI' in the first bytes"
+        media, variant, remarks = qcow.open_qcow(files, path, parent)
+        return "QCOW2", (media, variant, (), remarks), "signature 'QFI' in the first bytes"
     if vmdk.is_vmdk(head):
         mark = "descriptor text" if head.startswith(vmdk.TEXT) else f"signature {head[:4]!r}"
-        return "VMDK", vmdk.open_vmdk(files, path, parent), f"{mark.replace('b', '', 1)} in the first bytes"
-    by_mark: tuple[tuple[bool, str, Callable[[Files, Path], vhd.Disk], str], ...] = (
-        (head.startswith(vhd.VHDX_MAGIC), "VHDX", vhd.open_vhdx, "signature 'vhdxfile' in the first bytes"),
+        return "VMDK", (*vmdk.open_vmdk(files, path, parent), ()), f"{mark.replace('b', '', 1)} in the first bytes"
+    by_mark: tuple[tuple[bool, str, Callable[[Files, Path, Callable[[Path], Reader]], vhd.Disk], str], ...] = (
+        (head.startswith(vhdx.MAGIC), "VHDX", vhdx.open_vhdx, "signature 'vhdxfile' in the first bytes"),
         (head[64:68] == vhd.VDI_MAGIC, "VDI", vhd.open_vdi, "VirtualBox's signature at byte 64"),
         (bool(footer), "VHD", vhd.open_vhd, "footer 'conectix' with a sound checksum"),
     )
     for is_it, kind, opener, why in by_mark:
         if is_it:
-            return kind, opener(files, path), why
+            return kind, opener(files, path, parent), why
     return None
 
 
@@ -109,9 +118,9 @@ def _parent(files: Files, path: Path, chain: tuple[Path, ...], raw: bool) -> Rea
     found = None if raw else _virtual(files, path, chain)
     if found is None:
         return files.open(path)
-    media, _variant, problems = found[1]
-    if problems:
-        raise EvidenceError(f"A parent of the disk is not sound: {problems[0]}", str(path), ADVICE)
+    media, _variant, lost, remarks = found[1]
+    if lost or any("corrupt" in r for r in remarks):
+        raise EvidenceError(f"A parent of the disk is not sound: {(*lost, *remarks)[0]}", str(path), ADVICE)
     return media
 
 

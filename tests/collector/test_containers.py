@@ -253,5 +253,5 @@ def test_differencing_disks_name_their_parent(form: str, foreign: Path, tmp_path
         )
         data[item + 4] |= 2
     path.write_bytes(data)
-    with pytest.raises(EvidenceError, match=r"differencing.*" + ("parent.vhd" if form == "vpc" else "not named")):
+    with pytest.raises(EvidenceError, match=r"differencing.*" + ("parent.vhd" if form == "vpc" else "names no parent")):
         open_source(path)
