@@ -1,4 +1,4 @@
-r"""Folders that lead elsewhere (`mklink /J`, symbolic links): where logs and pages lie that were moved to another disk.
+r"""Folders that lead elsewhere (`mklink /J`, `mountvol`, links): where logs and pages lie that went to another disk.
 
 One step is followed, inside the evidence alone: what a pattern asks of such a folder is asked of the folder it leads
 to, and taken under its own path there.
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from collector.gathered.listing import Listing
 from collector.identity import link_target
 from collector.survey import VolumeTree
-from collector.tree import Entry
+from collector.tree import ROOT, Entry
 
 FOLLOWED = frozenset(
     [
@@ -24,6 +24,7 @@ FOLLOWED = frozenset(
 """Definitions whose files are sought behind such folders; Windows' own links for old programs would lead in circles."""
 
 _ABSOLUTE = re.compile(r"(?:\\\?\?\\)?([A-Za-z]:)(\\.+)\Z", re.DOTALL)
+_MOUNTED = re.compile(r"\\\?\?\\(volume\{[0-9a-f-]{36}\})(\\.*)\Z", re.DOTALL | re.IGNORECASE | re.ASCII)
 
 
 def targets(volume: VolumeTree, volumes: Sequence[VolumeTree]) -> Mapping[int, tuple[VolumeTree, Entry]]:
@@ -36,13 +37,23 @@ def targets(volume: VolumeTree, volumes: Sequence[VolumeTree]) -> Mapping[int, t
 
 def _target(volume: VolumeTree, record: int, volumes: Sequence[VolumeTree]) -> tuple[VolumeTree, Entry] | None:
     file = volume.fs.file(record)
-    match = _ABSOLUTE.match(link_target(file)) if file else None
+    written = link_target(file) if file else ""
+    near = [v for v in volumes if v.snapshot == volume.snapshot]
+    if mounted := _MOUNTED.match(written):
+        named = (v for v in near if mounted[1].lower() in v.volume.mounts)
+        return _folder(next(named, None), mounted[2])
+    match = _ABSOLUTE.match(written)
     if match is None:
         return None
-    drive = match[1].upper()
-    near = [v for v in volumes if v.snapshot == volume.snapshot]
-    at = next((v for v in near if (v.volume.letter or "").upper() == drive), None)
+    at = next((v for v in near if (v.volume.letter or "").upper() == match[1].upper()), None)
     if at is None and volume.volume.letter is None:
         at = volume  # a volume whose letter nobody knows: most links stay on it
-    entry = at.tree.find(match[2].rstrip("\\")) if at else None
-    return (at, entry) if at and entry and entry.record in at.tree.folders else None
+    return _folder(at, match[2])
+
+
+def _folder(at: VolumeTree | None, path: str) -> tuple[VolumeTree, Entry] | None:
+    if at is None:
+        return None
+    wanted = path.strip("\\")
+    entry = at.tree.find(wanted) if wanted else at.tree.folders.get(ROOT)
+    return (at, entry) if entry and entry.record in at.tree.folders else None

@@ -1,14 +1,16 @@
 r"""Drive letters: from MountedDevices by partition identity, else by the paths the evidence itself names.
 
 A MountedDevices value is the MBR disk signature (4 bytes) and the byte offset of the partition (8), or `DMIO:ID:` and
-the partition's GUID (16). A letter that two volumes could carry is given to none.
+the partition's GUID (16). A letter that two volumes could carry is given to none. Beside letters it names volumes
+(`\\??\\Volume{…}`), which is how folders that another volume is mounted on say which.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -18,16 +20,19 @@ from collector.survey import Place, VolumeTree
 from shellcase.model import Volume
 
 _DOS = "\\dosdevices\\"
+_VOLUME = re.compile(r"\\\?\?\\(volume\{[0-9a-f-]{36}\})", re.IGNORECASE | re.ASCII)
 _SYSTEM = "\\Windows\\System32\\config\\SYSTEM"
 _HIVE_LIMIT = 1 << 30
 
 
 def mounted(system: Hive) -> dict[str, bytes]:
-    """`C:` → the identity bytes."""
+    """`C:` or `volume{…}` → the identity bytes."""
     found = {}
     for name, raw in system.values("MountedDevices"):
         if isinstance(raw, bytes) and name.lower().startswith(_DOS) and len(name) == len(_DOS) + 2:
             found[name[-2:].upper()] = raw
+        elif isinstance(raw, bytes) and (volume := _VOLUME.fullmatch(name)):
+            found[volume[1].lower()] = raw
     return dict(sorted(found.items()))
 
 
@@ -60,7 +65,12 @@ def assign(
     _by_windows(live, letters, system_root)
     _by_paths(live, letters, named)
     _doubt_doubles(letters)
-    return {(i.fingerprint, h.volume.key): _named(h.volume, letters[i.fingerprint, h.volume.key]) for i, h in handles}
+    return {
+        (i.fingerprint, h.volume.key): _named(
+            h.volume, letters[i.fingerprint, h.volume.key], _mounts(i, h.volume, h.partition_guid, devices)
+        )
+        for i, h in handles
+    }
 
 
 _NONE = ("", "")
@@ -74,12 +84,24 @@ def _doubt_doubles(letters: Letters) -> None:
 
 
 def _by_identity(image: Image, volume: Volume, guid: str, devices: Mapping[str, bytes]) -> tuple[str, str]:
-    for letter, raw in devices.items():
-        if guid and raw == b"DMIO:ID:" + uuid.UUID(guid).bytes_le:
-            return letter, f"MountedDevices: partition GUID {guid}"
-        if image.scheme == "mbr" and raw == image.disk_signature + struct.pack("<Q", volume.offset):
-            return letter, f"MountedDevices: disk signature {image.disk_signature[::-1].hex()}, offset {volume.offset}"
+    for name, how in _devices(image, volume, guid, devices):
+        if name.endswith(":"):
+            return name, f"MountedDevices: {how}"
     return _NONE
+
+
+def _mounts(image: Image, volume: Volume, guid: str, devices: Mapping[str, bytes]) -> tuple[str, ...]:
+    """The names a mount point may call it by."""
+    return tuple(name for name, _how in _devices(image, volume, guid, devices) if not name.endswith(":"))
+
+
+def _devices(image: Image, volume: Volume, guid: str, devices: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
+    """The names under which Windows mounted a volume, and what tells that it is this one."""
+    for name, raw in devices.items():
+        if guid and raw == b"DMIO:ID:" + uuid.UUID(guid).bytes_le:
+            yield name, f"partition GUID {guid}"
+        elif image.scheme == "mbr" and raw == image.disk_signature + struct.pack("<Q", volume.offset):
+            yield name, f"disk signature {image.disk_signature[::-1].hex()}, offset {volume.offset}"
 
 
 def _by_windows(volumes: Sequence[VolumeTree], letters: Letters, system_root: str) -> None:
@@ -107,7 +129,7 @@ def _by_paths(volumes: Sequence[VolumeTree], letters: Letters, named: Iterable[s
             letters[volume.place] = ("", how)
 
 
-def _named(volume: Volume, found: tuple[str, str]) -> Volume:
+def _named(volume: Volume, found: tuple[str, str], mounts: tuple[str, ...]) -> Volume:
     letter, how = found
     how = how or "no entry of MountedDevices and no configured path points to it"
-    return msgspec.structs.replace(volume, letter=letter or None, how=how)
+    return msgspec.structs.replace(volume, letter=letter or None, how=how, mounts=mounts)

@@ -13,6 +13,7 @@ from collector.gathered.listing import Listing
 from collector.identity import printable, reparse_text
 from collector.leftout import unasked
 from collector.mftrecord import FOLDER_INDEX
+from collector.ntfs import FIRST_USER
 from collector.patterns import Matcher, Node, Pattern
 from collector.survey import VolumeTree
 from collector.tree import ORPHAN, Entry
@@ -99,12 +100,18 @@ def _follow(
         hits.update((n, one.volume.ident) for n, _ident in numbers)
         for key, target in behind.items():
             names = [n for n in target.wanted.get(ALL_STREAMS, ()) if n in junctions.FOLLOWED]
-            if names:
+            if names and not _of_the_file_system(target):
                 counts[record] += 1
                 known = walked[there.ident].found.setdefault(key, Target(there, target.entry, target.path))
                 asked = known.wanted.setdefault(ALL_STREAMS, [])
                 asked += [n for n in names if n not in asked]
     return counts
+
+
+def _of_the_file_system(target: Target) -> bool:
+    """$MFT, $LogFile and the like, which lie in the root of a volume that is mounted on a folder."""
+    own = target.entry.record < FIRST_USER or target.path.startswith("\\$Extend\\")
+    return own and not isinstance(target.volume.fs, Listing)
 
 
 def _applies(pattern: Pattern, volume: VolumeTree, letters: set[str | None]) -> bool:

@@ -202,6 +202,7 @@ class Volume(Struct, frozen=True, kw_only=True):
     label: str = ""
     letter: str | None = None
     how: str = ""
+    mounts: tuple[str, ...] = ()  # names (`volume{…}`) by which folders that it is mounted on call it
 
     @property
     def name(self) -> str:
@@ -243,7 +244,7 @@ class HostFacts(Struct, frozen=True, kw_only=True):
     sites: tuple[IisSite, ...] = ()
     event_logs: tuple[tuple[str, str], ...] = ()  # (channel, file) from EventLog\\<log>\\File
     environment: tuple[tuple[str, str], ...] = ()  # machine environment variables
-    mounted: tuple[tuple[str, str], ...] = ()  # (letter, identity bytes of MountedDevices as hex)
+    mounted: tuple[tuple[str, str], ...] = ()  # (letter or `volume{…}`, its bytes in MountedDevices as hex)
     profiles: tuple[tuple[str, str], ...] = ()  # (SID, profile path)
     install_ns: int | None = None
     shutdown_ns: int | None = None
