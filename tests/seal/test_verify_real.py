@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +16,7 @@ from shellcase.case import Case
 from shellcase.cli import main
 from tests.conftest import EX02
 from tests.seal.bags import must
-from tests.seal.sealed import in_a_clean_process
+from tests.seal.sealed import STANDALONE, in_a_clean_process
 from tests.tools import need
 
 Call = Callable[..., tuple[int, str]]
@@ -91,3 +93,24 @@ def test_excerpts_of_a_real_case_are_proven(sealed: Path, tmp_path: Path, shellc
     said = in_a_clean_process("--excerpt", tmp_path / "excerpt.json", script=sealed / "seal/verify.py")
     assert (said.code, said.verdicts["leaves"]) == (0, "ok")
     assert f"{len(events)} events of" in said.words
+
+
+def test_the_verifier_is_written_for_python_3_8() -> None:
+    """Syntax that came later would end it on the machine of its receiver."""
+    ast.parse(STANDALONE.read_text(encoding="utf-8"), feature_version=(3, 8))
+
+
+_OTHERS = (pytest.param(version, marks=pytest.mark.slow) for version in ("3.9", "3.10", "3.12", "3.13"))
+
+
+@pytest.mark.parametrize("version", ["3.8", *_OTHERS])
+def test_other_pythons_say_the_same(version: str, sealed: Path) -> None:
+    """Byte for byte, with nothing but their own library."""
+    other = next(iter(sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))), None) or shutil.which(
+        f"python{version}"
+    )
+    if other is None:
+        pytest.skip(f"not installed: Python {version}")
+    words = ("-I", sealed / "seal/verify.py", sealed)
+    ours, theirs = (subprocess.run([p, *words], capture_output=True, check=False) for p in (sys.executable, other))
+    assert (theirs.stdout, theirs.stderr, theirs.returncode) == (ours.stdout, b"", 0)
