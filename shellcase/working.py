@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import typer
@@ -15,13 +18,14 @@ from shellcase import run as runs
 from shellcase.case import Case, CaseMeta
 from shellcase.case.lock import locked
 from shellcase.clean import plain
-from shellcase.errors import Interrupted
+from shellcase.errors import Interrupted, ShellcaseError
 from shellcase.output import print_lines
 from shellcase.paper.forms import write_run_sheet
 from shellcase.parsing import usable_cores
 from shellcase.progress import Display
 from shellcase.settings import Settings
 from shellcase.show import case_summary
+from shellcase.status import StatusFile
 
 _ALARMS = 20
 """Alarms that are shown; all of them stand in the report and in --json."""
@@ -58,7 +62,7 @@ def _preview(images: tuple[Image, ...], plan: Plan, case_dir: Path) -> int:
 
 def take_steps(case: Case, images: tuple[Image, ...], steps: tuple[runs.Step, ...], settings: Settings) -> int:
     """Take the steps on an open case, with a display; closes the images."""
-    with locked(case.root), Display(quiet=settings.quiet) as display:
+    with locked(case.root), Display(quiet=settings.quiet) as display, _watched(case, display) as (progress, ended):
         run = runs.Run(
             case=case,
             images=images,
@@ -66,7 +70,7 @@ def take_steps(case: Case, images: tuple[Image, ...], steps: tuple[runs.Step, ..
             jobs=settings.jobs or usable_cores(),
             include_memory_dumps=settings.include_memory_dumps,
             definitions=settings.definitions,
-            progress=display.progress,
+            progress=progress,
             before_copying=lambda found: _before(found, case.root, display),
         )
         case.finish("running")
@@ -79,10 +83,30 @@ def take_steps(case: Case, images: tuple[Image, ...], steps: tuple[runs.Step, ..
             raise Interrupted("stopped by the user", str(case.root), todo) from None
         finally:
             opening.close(images)
+        ended(code)
     write_run_sheet(case, code=code, alarms=run.messages)
     case.reopen("running")
     finish(case, run.messages, code, as_json=settings.as_json)
     return code
+
+
+@contextmanager
+def _watched(case: Case, display: Display) -> Iterator[tuple[runs.Progress, Callable[[int], None]]]:
+    """Progress for people and for programs; and what is to be told the exit code."""
+    file = StatusFile(case.work / "runs" / case.run_name / "status.json")
+
+    def progress(stage: str, done: int, total: int) -> None:
+        display.progress(stage, done, total)
+        file.progress(stage, done, total)
+
+    ended = list[int]()
+    try:
+        yield progress, ended.append
+    finally:
+        error = sys.exc_info()[1]
+        stopped = "interrupted" if isinstance(error, Interrupted) else "failed"
+        code = error.exit_code if isinstance(error, ShellcaseError) else None
+        file.end("done" if ended else stopped, ended[0] if ended else code)
 
 
 def _before(found: Preflight, root: Path, display: Display) -> None:
@@ -110,12 +134,13 @@ def again(case_dir: Path, step: runs.Step, stage: str, *, jobs: int, as_json: bo
     case.reopen(stage)
     if stage == "parse":
         case.reopen(*(f"parsed-{r.source}" for r in runs.read_sources(case)))
-    with locked(case.root), Display(quiet=quiet) as display:
-        run = runs.Run(case=case, jobs=jobs or usable_cores(), progress=display.progress)
+    with locked(case.root), Display(quiet=quiet) as display, _watched(case, display) as (progress, ended):
+        run = runs.Run(case=case, jobs=jobs or usable_cores(), progress=progress)
         try:
             code = step(run)
         except KeyboardInterrupt:
             raise Interrupted("stopped by the user", str(case_dir), "start the same command again") from None
+        ended(code)
     write_run_sheet(case, code=code, alarms=run.messages)
     finish(case, run.messages, code, as_json=as_json)
     return code
