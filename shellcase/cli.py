@@ -35,6 +35,7 @@ VERBS = (
     ("verify", "verifying", "verify_command"),
     ("certify", "paper", "certify_command"),
     ("crosscheck", "crosscheck", "crosscheck_command"),
+    ("diff", "comparing", "diff_command"),
     ("export-case", "paper", "export_case_command"),
     ("extract", "handing", "extract_command"),
     ("export", "handing", "export_command"),
