@@ -157,13 +157,19 @@ def _gpt(media: Reader, first: bytes) -> tuple[list[Part], tuple[str, ...]] | No
         (h for s in _SECTORS for at in _copies(media, first, s) if (h := _header(media, at, s)) and h.sound), None
     )
     protected = any(kind == _PROTECTIVE for kind, _s, _n in _entries(first)) and first[510:512] == b"\x55\xaa"
-    if copy and (primary or protected):
+    if copy and (primary or protected or _wiped(media, first, copy)):
         return _gpt_parts(media, copy), (
             "the partition table (GPT) is damaged; its copy at the end of the disk was used",
         )
     if primary:
         return _gpt_parts(media, primary), ("the partition table (GPT) fails its checksum and has no sound copy",)
     return ([], ("the partition table (GPT) and its copy are damaged",)) if protected else None
+
+
+def _wiped(media: Reader, first: bytes, copy: _Header) -> bool:
+    """Whether the start of the disk holds no table at all, and the copy's partitions are where it says."""
+    nothing = not _is_table(first) and not boot_name(first)
+    return nothing and any(is_ntfs(try_read(media, p.offset, 512)) for p in _gpt_parts(media, copy))
 
 
 def _copies(media: Reader, first: bytes, sector: int) -> list[int]:

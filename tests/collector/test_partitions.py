@@ -128,6 +128,32 @@ def test_a_damaged_gpt_is_replaced_by_its_copy(
     assert any("its copy at the end of the disk was used" in p for p in image.problems)
 
 
+@pytest.mark.parametrize("sector", [512, 4096])
+def test_a_wiped_start_of_a_disk_leaves_the_copy(sector: int, opened: Opener, foreign: Path, tmp_path: Path) -> None:
+    """It keeps the ids of the partitions, by which drive letters are told; boot sectors would not."""
+    media = _disk(foreign, 1 * MIB)
+    gpt(media, sector, (BASIC, 1 * MIB, 2 * MIB))
+    media[: 34 * 512] = bytes(34 * 512)
+    (tmp_path / "disk.raw").write_bytes(media)
+    image = opened(tmp_path / "disk.raw")
+    assert (image.scheme, _serials(image)) == ("gpt", [(MIB, SERIAL)])
+    assert image.volumes[0].partition_guid == str(UUID(int=1))
+
+
+def test_an_old_copy_does_not_count_on_a_disk_of_another_scheme(opened: Opener, foreign: Path, tmp_path: Path) -> None:
+    """Tools that write an MBR over a GPT leave the copy at the end; and one that fits nothing is no table."""
+    media = _disk(foreign, 1 * MIB)
+    gpt(media, 512, (BASIC, 1 * MIB, 2 * MIB), (BASIC, 4 * MIB, MIB))
+    media[: 34 * 512] = mbr((7, 2048, 4096)).ljust(34 * 512, b"\0")
+    (tmp_path / "disk.raw").write_bytes(media)
+    assert opened(tmp_path / "disk.raw").scheme == "mbr"
+    gpt(media, 512, (BASIC, 4 * MIB, MIB))
+    media[: 34 * 512] = bytes(34 * 512)
+    (tmp_path / "other.raw").write_bytes(media)
+    image = opened(tmp_path / "other.raw")
+    assert (image.scheme, _serials(image)) == ("none", [(MIB, SERIAL)])
+
+
 @pytest.mark.real
 def test_tables_made_by_another_program_are_read_alike(opened: Opener, foreign: Path, tmp_path: Path) -> None:
     """sgdisk writes the table; its own listing agrees."""
