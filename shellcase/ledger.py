@@ -61,8 +61,12 @@ def alarms(entries: Iterable[Entry], unread: Sequence[Item]) -> list[str]:
     entries = list(entries)
     lost = [e for e in entries if e.ledger.failed or any(i.grade == "lost" for i in e.issues)]
     silent = [e for e in entries if e.ledger.found and not e.ledger.parsed and e not in lost]
+    strange = [e for e in entries if 0 < e.ledger.found == e.ledger.raw_lines and e.state == "live" and e not in lost]
     said = [f"{e.path}: {e.ledger.failed} of {e.ledger.found} records could not be read ({e.parser})" for e in lost]
     said += [f"{e.path}: {e.ledger.found} records found, none parsed ({e.parser})" for e in silent]
+    said += [
+        f"{e.path}: none of {e.ledger.found} lines fits the log's grammar, all kept raw ({e.parser})" for e in strange
+    ]
     said += [
         f"{e.path}: {e.ledger.bytes_seen} bytes in which no record was found ({e.parser}): {e.issues[0].what}"
         for e in entries

@@ -37,3 +37,11 @@ def test_a_log_of_headers_only_raises_none() -> None:
 def test_evidence_without_any_record_does_not_end_as_complete() -> None:
     """A container of two unrelated files would be told as finished, with nothing found."""
     assert "no record of any kind" in alarms([], ())[0]
+
+
+def test_a_log_of_which_no_line_was_understood_raises_an_alarm() -> None:
+    """All lines are kept, so none is lost; but nothing of them can be found by its fields."""
+    whole = Ledger(bytes_seen=300, found=3, parsed=3, raw_lines=3)
+    assert "none of 3 lines fits" in alarms([_entry(whole)], ())[0]
+    assert alarms([_entry(Ledger(bytes_seen=300, found=3, parsed=3, raw_lines=2))], ()) == []
+    assert alarms([_entry(Ledger(bytes_seen=300, found=3, parsed=3))], ()) == []
