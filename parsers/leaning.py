@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from parsers import lines
 from shellcase.model import Job, Source, Span
 
-_EVTX_HEADER, _EVTX_CHUNK, _EDGE = 4096, 1 << 16, 4
+_EDGE = 4
 
 
 def whole(source: Source, _offset: int) -> tuple[Span, ...]:
@@ -27,9 +27,3 @@ def _headers(source: Source, offset: int) -> Iterator[Span]:
             if places[n] >= offset:
                 return
             yield Span(int(places[n]), int(lengths[n]) + 2, "context")
-
-
-def evtx_chunk(_source: Source, offset: int) -> tuple[Span, ...]:
-    """The file's header and the whole chunk: templates and names of a record may lie anywhere in it."""
-    start = _EVTX_HEADER + (offset - _EVTX_HEADER) // _EVTX_CHUNK * _EVTX_CHUNK
-    return (Span(0, _EVTX_HEADER, "context"), Span(start, _EVTX_CHUNK, "context"))

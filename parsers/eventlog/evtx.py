@@ -15,12 +15,12 @@ from parsers.account import Account
 from parsers.eventlog import forwarded
 from parsers.eventlog.decode import decode
 from parsers.eventlog.fallback import OtherReaders
-from parsers.eventlog.frame import FILE_HEADER, FILE_MAGIC, Record
+from parsers.eventlog.frame import CHUNK, FILE_HEADER, FILE_MAGIC, Record
+from parsers.eventlog.grid import chunk_of, first_chunk
 from parsers.eventlog.record import CMDLET_KIND, COLUMNS, KIND, BadRecordError, row
 from parsers.eventlog.walk import Chunk, chunks, split
 from parsers.eventlog.window import Read, Window, in_order, windows
 from parsers.eventlog.xmltree import Node, from_json
-from parsers.leaning import evtx_chunk
 from parsers.rows import Rows
 from shellcase.model import EventBatch, Grade, Issue, Job, Kind, Parser, ParserOutput
 
@@ -72,14 +72,19 @@ def parse(job: Job) -> Iterator[ParserOutput]:
 def _parse(job: Job) -> Iterator[ParserOutput]:
     account = Account()
     rows = Rows(COLUMNS, {"act": "logged", "ts_zone": "UTC by format", "ts_means": "instant"})
+    shift = 0
     with job.source.open() as stream:
         if job.span is None or job.span.offset == 0:
-            head = stream.read(FILE_HEADER)
-            account.bytes_seen += len(head)
+            head, first = stream.read(FILE_HEADER), first_chunk(stream)
+            account.bytes_seen += min(len(head), first)
+            shift = 0 if head.startswith(FILE_MAGIC) else (first - FILE_HEADER) % CHUNK  # else told of the header
             yield from _check_head(head)
         for window in windows(chunks(stream, job)):
             for read in window.reads:
                 account.bytes_seen += read.chunk.length
+                if read.chunk.good_magic and (read.chunk.offset - FILE_HEADER) % CHUNK != shift:
+                    shift = (read.chunk.offset - FILE_HEADER) % CHUNK
+                    yield _off_grid(read.chunk)
                 yield from _check(read.chunk, account)
                 yield from _read(read, rows, account)
                 del read
@@ -100,6 +105,12 @@ def _check_head(head: bytes) -> Iterator[Issue]:
     if not head.startswith(FILE_MAGIC):
         found = head[:8].hex(" ") or "an empty file"
         yield Issue(grade="damaged", what="no EVTX file header", offset=0, expected="ElfFile", found=found)
+
+
+def _off_grid(chunk: Chunk) -> Issue:
+    what, where = "bytes are missing or too many before this chunk", f"chunk at {chunk.offset}"
+    expected, found = f"a multiple of {CHUNK} behind the file header", f"byte {chunk.offset}"
+    return _issue("odd", what, chunk.offset, chunk.length, where, expected, found)
 
 
 def _check(chunk: Chunk, account: Account) -> Iterator[Issue]:
@@ -212,7 +223,7 @@ PARSER = Parser(
     definitions=("WindowsEventLogs", "EventLogsElsewhere"),
     yields=(Kind(name=KIND, fields=_SYSTEM), Kind(name=CMDLET_KIND, fields=_CMDLET)),
     recognises=recognises,
-    context=evtx_chunk,
+    context=chunk_of,
     parse=parse,
     split=split,
     tier=1,

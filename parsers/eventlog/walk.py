@@ -18,7 +18,6 @@ from parsers.eventlog.frame import (
     CHUNK,
     CHUNK_HEADER,
     CHUNK_MAGIC,
-    FILE_HEADER,
     LEAST_RECORD,
     RECORD_MAGIC,
     Record,
@@ -27,12 +26,12 @@ from parsers.eventlog.frame import (
     search,
     sound_records,
 )
+from parsers.eventlog.grid import cut, first_chunk, has_header, header_checksum, pieces
 from parsers.eventlog.mark import agreed, live_end, mark
 from shellcase.model import Job, Source, Span
 
 SPAN_CHUNKS = 512
 NO_CHECKSUMS = 4
-_ENOUGH = 7  # of the eight bytes of a chunk's signature
 
 
 class Gap(NamedTuple):
@@ -84,40 +83,34 @@ class Chunk:
 
 def split(source: Source) -> tuple[Span, ...]:
     """Spans of whole chunks, 32 MiB each; the file header belongs to the first."""
-    step = SPAN_CHUNKS * CHUNK
-    starts = [0, *range(FILE_HEADER + step, source.size, step)]
-    ends = [*starts[1:], source.size]
-    return tuple(Span(low, high - low) for low, high in zip(starts, ends, strict=True))
+    return cut(source, SPAN_CHUNKS * CHUNK)
 
 
 def chunks(stream: BinaryIO, job: Job) -> Iterator[Chunk]:
     """The chunks of a file or of a span of it, each walked."""
     start = job.span.offset if job.span else 0
     end = start + job.span.length if job.span else job.source.size
-    at = max(start, FILE_HEADER)
-    stream.seek(at)
-    while at < end and (raw := stream.read(CHUNK)):
+    for at, raw in pieces(stream, start or first_chunk(stream), end):
         yield walk(at, raw)
-        at += CHUNK
 
 
 def walk(offset: int, found: bytes) -> Chunk:
     """Read one chunk's header and the headers of its records."""
     raw = found.ljust(CHUNK, b"\0")
     chunk = Chunk(offset, len(found), raw, raw.startswith(CHUNK_MAGIC))
-    has_header = sum(map(int.__eq__, raw[:8], CHUNK_MAGIC)) >= _ENOUGH
-    sound = has_header and _header(chunk)
+    headed = has_header(raw)
+    sound = headed and _header(chunk)
     free = mark(raw)
-    if has_header and CHUNK_HEADER <= free <= CHUNK and (sound or agreed(raw)):
+    if headed and CHUNK_HEADER <= free <= CHUNK and (sound or agreed(raw)):
         end = free
         _walk_records(chunk, min(end, len(found)))
     else:
         _walk_records(chunk, len(found))
-        end = live_end(raw, chunk.records, has_header=has_header)
+        end = live_end(raw, chunk.records, has_header=headed)
         chunk.records = [record for record in chunk.records if record.offset < end]
         chunk.gaps = [gap for gap in chunk.gaps if gap.offset < end]
-        chunk.mark_wrong = has_header and end != free
-    if has_header:
+        chunk.mark_wrong = headed and end != free
+    if headed:
         chunk.checksums_wrong = tuple(_wrong_checksums(raw, end))
     behind = max([end, *(record.offset + record.size for record in chunk.records[-1:])])
     chunk.slack = list(search(raw, behind, CHUNK))
@@ -130,11 +123,7 @@ def _header(chunk: Chunk) -> bool:
     chunk.announced = last - first + 1 if 0 <= last - first < CHUNK // LEAST_RECORD else None
     flags, stored = struct.unpack_from("<II", chunk.raw, 120)
     chunk.checked = not flags & NO_CHECKSUMS
-    return chunk.checked and _header_checksum(chunk.raw) == int(stored)
-
-
-def _header_checksum(raw: bytes) -> int:
-    return zlib.crc32(raw[128:512], zlib.crc32(raw[:120]))
+    return chunk.checked and header_checksum(chunk.raw) == int(stored)
 
 
 def _wrong_checksums(raw: bytes, end: int) -> Iterator[Checksum]:
@@ -142,7 +131,7 @@ def _wrong_checksums(raw: bytes, end: int) -> Iterator[Checksum]:
     if flags & NO_CHECKSUMS:
         return
     for part, stored, met in (
-        ("chunk header", header_crc, _header_checksum(raw)),
+        ("chunk header", header_crc, header_checksum(raw)),
         ("records", records_crc, zlib.crc32(raw[CHUNK_HEADER:end])),
     ):
         if stored != met:

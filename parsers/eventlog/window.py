@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -43,10 +42,15 @@ class Window(NamedTuple):
 
 
 def windows(chunks: Iterator[Chunk]) -> Iterator[Window]:
-    """All chunks, a window at a time."""
-    while window := list(islice(chunks, CHUNKS)):
-        yield _window(window, [decode(chunk.raw, chunk.records) for chunk in window])
-        del window
+    """All chunks, a window of neighbours at a time: a row's place is counted from the first chunk of its window."""
+    together = list[Chunk]()
+    for chunk in chunks:
+        if together and (len(together) == CHUNKS or chunk.offset != together[-1].offset + CHUNK):
+            yield _window(together, [decode(c.raw, c.records) for c in together])
+            together = []
+        together.append(chunk)
+    if together:
+        yield _window(together, [decode(c.raw, c.records) for c in together])
 
 
 def _window(chunks: Sequence[Chunk], texts: Sequence[Sequence[Decoded]]) -> Window:
