@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import parsers
-from shellcase.model import Parser
+from shellcase.model import Job, Parser
 from tests.parsers import samples_database, samples_defender
 from tests.parsers.contract import check
+from tests.parsers.stub import answer, corpora, write_source
 from tests.tools import need_shared
 
 MADE = {**samples_database.SAMPLES, **samples_defender.SAMPLES}
@@ -42,3 +43,25 @@ def test_a_sound_beginning_with_anything_behind_it(parser: Parser, head: int, ta
     raw = make()
     need_shared(raw)
     check(parser, raw[:head] + tail, path, tmp_path)
+
+
+PAGE = 4096
+
+
+@pytest.mark.parametrize("harm", ["cut in half", "twenty pages of zeros"])
+def test_pages_that_are_gone_are_told_where_others_lead_to_them(harm: str, tmp_path: Path) -> None:
+    """A database that lost half of itself was told as whole: what is left holds together page by page."""
+    raw = (corpora() / "go-ese/testdata/SRUM/SRUDB.dat").read_bytes()
+    damaged = raw[: len(raw) // 2] if harm == "cut in half" else raw[: 40 * PAGE] + bytes(20 * PAGE) + raw[60 * PAGE :]
+    srum = next(p for p in parsers.load() if p.name == "windows.srum")
+    source = write_source(tmp_path, damaged, "C:\\Windows\\System32\\sru\\SRUDB.dat")
+    whole, said = (
+        answer(srum.parse, Job(source=s))
+        for s in (write_source(tmp_path, raw, "C:\\Windows\\System32\\sru\\SRUDB.dat"), source)
+    )
+    assert (whole.ledger.failed, whole.issues) == (0, [])
+    assert len(said.events) < len(whole.events)
+    gone = [i for i in said.issues if i.what.startswith("a page with records is missing")]
+    assert said.ledger.failed == len(gone) > 0
+    assert all((i.offset or 0) + (i.length or 0) <= len(damaged) for i in gone)
+    assert {i.grade for i in gone} == {"lost"}

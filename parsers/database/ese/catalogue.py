@@ -38,7 +38,10 @@ _COLUMNS = (
 
 @dataclass(slots=True)
 class Table:
-    """A table: the number of its tree, its root page, its columns; `tree` are the pages above its leaves."""
+    """A table: the number of its tree, its root page, its columns; `tree` are the pages above its leaves.
+
+    `broken` are pages that its tree leads to and that are not there, or are no pages of this table.
+    """
 
     number: int
     name: str
@@ -48,6 +51,7 @@ class Table:
     live: list[int] = field(default_factory=list)
     stale: list[int] = field(default_factory=list)
     tree: list[int] = field(default_factory=list)
+    broken: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,7 @@ class Database:
             number = queue.pop()
             found = self._page(number)
             if found is None or found[0].owner != table.number or not found[0].data:
+                table.broken.append(number)
                 continue
             page, raw = found
             if page.leaf:
@@ -122,6 +127,7 @@ class Database:
                 if child and child not in seen:
                     seen.add(child)
                     queue.append(child)
+        table.broken.sort()
         table.live = sorted(live)
         table.stale = [n for n in self._leaves.get(table.number, []) if n not in live]
 

@@ -59,6 +59,8 @@ def tell(job: Job, plan: Plan) -> Iterator[ParserOutput]:
         yield from _page_issues(database)
         told = [(table, how) for table in database.tables if (how := plan(database, table))]
         account.found = sum(database.count(table) for table, _ in told)
+        for table in (database.catalogue, *(table for table, _ in told)):
+            yield from _broken(database, table, account)
         for table, how in told:
             yield from _table(job, database, table, how, account)
         yield account.close()
@@ -109,6 +111,26 @@ def _page_issues(database: Database) -> Iterator[Issue]:
     if not database.tables:
         what = "the catalogue names no table"
         yield Issue(grade="lost", what=what, offset=0, length=0, expected="tables")
+
+
+def _broken(database: Database, table: Table, account: Account) -> Iterator[Issue]:
+    """Pages that a table's tree names: how many records they held nobody knows, so each counts as one that is lost."""
+    length, size = database.head.page_size, database.pages.size
+    for number in table.broken:
+        where = database.pages.offset(number)
+        there = 0 <= where <= size - length
+        account.found += 1
+        if there:
+            account.lost(where, length)
+        yield Issue(
+            grade="lost",
+            what="a page with records is missing: others of its table lead to it",
+            offset=where if there else size,
+            length=length if there else 0,
+            expected=f"page {number} of {table.name}",
+            found="a page of something else, or of nothing" if there else "the file ends before it",
+            locator=f"page {number}",
+        )
 
 
 def _bad(fault: Fault, table: str) -> Issue:
