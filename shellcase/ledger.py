@@ -62,7 +62,7 @@ def alarms(entries: Iterable[Entry], unread: Sequence[Item]) -> list[str]:
     lost = [e for e in entries if e.ledger.failed or any(i.grade == "lost" for i in e.issues)]
     silent = [e for e in entries if e.ledger.found and not e.ledger.parsed and e not in lost]
     strange = [e for e in entries if 0 < e.ledger.found == e.ledger.raw_lines and e.state == "live" and e not in lost]
-    said = [f"{e.path}: {e.ledger.failed} of {e.ledger.found} records could not be read ({e.parser})" for e in lost]
+    said = [f"{e.path}: {_loss(e)} ({e.parser})" for e in lost]
     said += [f"{e.path}: {e.ledger.found} records found, none parsed ({e.parser})" for e in silent]
     said += [
         f"{e.path}: none of {e.ledger.found} lines fits the log's grammar, all kept raw ({e.parser})" for e in strange
@@ -75,3 +75,10 @@ def alarms(entries: Iterable[Entry], unread: Sequence[Item]) -> list[str]:
     if not any(e.ledger.found for e in entries):
         said.append("no record of any kind that this version reads was found in the evidence")
     return said + [f"{i.path}: no parser recognises its content" for i in unread]
+
+
+def _loss(entry: Entry) -> str:
+    """Records that failed; where none did, what is gone without anybody knowing how many records it held."""
+    if entry.ledger.failed:
+        return f"{entry.ledger.failed} of {entry.ledger.found} records could not be read"
+    return next(i.what for i in entry.issues if i.grade == "lost")

@@ -23,30 +23,32 @@ class Damage(Struct, frozen=True):
     offset: int
     length: int
     what: str
+    lost: bool = False
 
 
 class Header(Struct, frozen=True):
-    """The base block. `first` ≠ `second` says that the hive was not closed cleanly."""
+    """The base block. `first` ≠ `second` says that the hive was not closed cleanly; `end` is where its bins end."""
 
     valid: bool
     first: int
     second: int
     kind: int  # 0 hive, 1 and 2 old log, 6 new log
     root: int  # file offset of the root key's cell
+    end: int
 
 
 def header(raw: bytes) -> Header:
     """Read the base block; a short or foreign one gives `valid` False and zeros."""
     if len(raw) < 64 or raw[:4] != b"regf":
-        return Header(False, 0, 0, 0, 0)
+        return Header(False, 0, 0, 0, 0, 0)
     first, second = struct.unpack_from("<II", raw, 4)
-    kind, _, root = struct.unpack_from("<III", raw, 28)
-    return Header(True, first, second, kind, root + FIRST_BIN)
+    kind, _, root, bins = struct.unpack_from("<IIII", raw, 28)
+    return Header(True, first, second, kind, root + FIRST_BIN, bins + FIRST_BIN)
 
 
 def cells(raw: bytes) -> Iterator[tuple[int, int, bool] | Damage]:
     """(offset, size, allocated) of every cell, or the damage between them."""
-    at = FIRST_BIN
+    at, inside = FIRST_BIN, header(raw).end
     while at + 32 <= len(raw):
         size = int.from_bytes(raw[at + 8 : at + 12], "little")
         if raw[at : at + 4] != b"hbin" or not size or size % 0x1000:
@@ -56,6 +58,8 @@ def cells(raw: bytes) -> Iterator[tuple[int, int, bool] | Damage]:
             end = len(raw) if end < 0 else end
             if any(raw[at:end]):
                 yield Damage(at, end - at, "no bin starts here")
+            elif at < inside:
+                yield Damage(at, min(end, inside) - at, "zeros instead of a bin: its keys and values are gone", True)
             at = end
             continue
         yield from _cells_of(raw, at + 32, min(at + size, len(raw)))

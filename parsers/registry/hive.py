@@ -14,6 +14,7 @@ from parsers.leaning import whole
 from parsers.ntfs import filetime
 from parsers.registry.cells import header
 from parsers.registry.keys import MOST_TEXT, MOST_VALUES, BadValue, Node, Value, values
+from parsers.registry.logfile import header_holds
 from parsers.registry.meaning import meanings
 from parsers.registry.places import origin
 from parsers.registry.plugins import PLUGINS
@@ -35,6 +36,7 @@ def parse(job: Job) -> Iterator[ParserOutput]:
         raw = stream.read()
     replayed = replay(raw, job)
     yield from replayed.issues
+    yield from _cut(replayed.raw)
     hive = yield from load(replayed.raw, replayed, job.source.path, job.source.state)
     times: list[int] = []
     for node in hive.nodes.values():
@@ -54,6 +56,15 @@ def parse(job: Job) -> Iterator[ParserOutput]:
         first_ns=min(times, default=None),
         last_ns=max(times, default=None),
     )
+
+
+def _cut(raw: bytes) -> Iterator[Issue]:
+    """A hive that is shorter than its sound header says has lost the keys behind its end."""
+    head = header(raw)
+    if head.valid and head.end > len(raw) and header_holds(raw):
+        what = "the hive ends before its last bin: the keys and values behind are gone"
+        expected, found = f"{head.end} bytes", f"{len(raw)} bytes"
+        yield Issue(grade="lost", what=what, offset=len(raw), length=0, expected=expected, found=found)
 
 
 def _key(hive: Hive, node: Node, zone: Zone | None) -> Iterator[ParserOutput]:

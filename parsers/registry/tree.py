@@ -12,7 +12,7 @@ from parsers.registry.keys import Node, read_node
 from parsers.registry.links import Links
 from parsers.registry.replay import Replayed
 from parsers.registry.roles import role
-from shellcase.model import Issue
+from shellcase.model import Grade, Issue
 
 _DEEPEST = 512  # levels, as Windows allows
 
@@ -105,7 +105,8 @@ def _read(hive: Hive) -> Iterator[Issue]:
     before = (0, 0)
     for one in cells(hive.raw):
         if isinstance(one, Damage):
-            yield Issue(grade="damaged", what=one.what, offset=one.offset, length=one.length, expected="cells in bins")
+            grade: Grade = "lost" if one.lost else "damaged"
+            yield Issue(grade=grade, what=one.what, offset=one.offset, length=one.length, expected="cells in bins")
             start = before[0] + 8 if sum(before) == one.offset else one.offset  # the size before may be what is wrong
             _remains(hive, start, one.offset + one.length - start)
         elif one[2]:

@@ -45,3 +45,9 @@ def test_a_log_of_which_no_line_was_understood_raises_an_alarm() -> None:
     assert "none of 3 lines fits" in alarms([_entry(whole)], ())[0]
     assert alarms([_entry(Ledger(bytes_seen=300, found=3, parsed=3, raw_lines=2))], ()) == []
     assert alarms([_entry(Ledger(bytes_seen=300, found=3, parsed=3))], ()) == []
+
+
+def test_a_loss_that_nobody_can_count_is_named() -> None:
+    """Half a hive was told as `0 of 9991 records could not be read`."""
+    [said] = alarms([_entry(Ledger(bytes_seen=300, found=3, parsed=3), "lost")], ())
+    assert "no chunk header (windows.evtx)" in said
