@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 SHADOW = "snapshot:"
 _ELSEWHERE = "EventLogsElsewhere"
+_OWN_WORDS = 4096
+"""Bytes of a log that say more than its header does: no other log has the same."""
 
 
 def of_shadow(state: str) -> bool:
@@ -72,7 +74,7 @@ class Repeats:
         kept: list[Item] = []
         for item in sorted(items, key=lambda i: (*self._rank(i), i.item)):
             logs = tuple(sorted((role, c.sha256) for role, c in beside.get(item.artifact_id, {}).items()))
-            key = (item.path.lower(), item.stream, item.sha256, logs)
+            key = (_named(item), item.stream, item.sha256, logs)
             known = self._first.setdefault(key, item) if counted(item) else item
             same_place = (known.source, known.state) == (item.source, item.state)
             if item.source != own:
@@ -85,6 +87,11 @@ class Repeats:
 
     def _rank(self, item: Item) -> Rank:
         return self.rank.get((item.source, item.state), (len(item.source), item.source, len(self.rank)))
+
+
+def _named(item: Item) -> str:
+    """The path, but of logs: who hands some on puts them anywhere and gives them other names."""
+    return "" if item.cls == "log" and item.size >= _OWN_WORDS else item.path.lower()
 
 
 def entry_of(item: Item, known: Item, parser: str, version: int) -> Entry:
@@ -103,7 +110,8 @@ def entry_of(item: Item, known: Item, parser: str, version: int) -> Entry:
 
 
 _CRC = ',?"crc":"[0-9a-f]{8}"'  # bytes that nothing decodes (a log sequence number) do not make another record
-_DATA = f"""coalesce(regexp_replace("data"::VARCHAR, '{_CRC}', ''), chr(1))"""
+_SITE = ',"site":"[A-Z0-9]+"'  # told by the folder, which a log that was handed on may have lost
+_DATA = f"""coalesce(regexp_replace(regexp_replace("data"::VARCHAR, '{_CRC}', ''), '{_SITE}', ''), chr(1))"""
 _KEY = ", ".join([*(f'coalesce("{n}"::VARCHAR, chr(1))' for n in ("kind", "ts", "ts_ns", "act", "subject")), _DATA])
 _FIELDS = ", ".join(f'coalesce("{name}"::VARCHAR, chr(1))' for name, _type in PIVOTS)
 _FAMILY = r"""CASE WHEN channel IS NOT NULL THEN channel

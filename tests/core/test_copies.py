@@ -143,6 +143,16 @@ def test_records_of_a_later_source_are_copies_of_the_earlier(tmp_path: Path) -> 
         assert timeline.query("SELECT count(*) AS n FROM live").to_pylist() == [{"n": 2}]
 
 
+def test_a_log_without_the_folder_of_its_site_is_still_the_same_log(tmp_path: Path) -> None:
+    """A colleague's zip of three logs has no W3SVC1 in its paths: every request of them was counted twice."""
+    first, later = item("first"), item("later", source="SRC-02", path=r"vol1\u_ex210301.log")
+    at_home = replace(request("/a"), data={"time": "08:00:00", "site": "W3SVC1"})
+    linked(tmp_path, None, shard(tmp_path, first, at_home))
+    links = linking("SRC-02", (first, later), RANK, sorted((tmp_path / "timeline").rglob("*.parquet")))
+    path = shard(tmp_path, later, replace(request("/a"), data={"time": "08:00:00"}))
+    assert linked(tmp_path, links, path, source="SRC-02") == {"later-0-0": "first-0-0"}
+
+
 def test_equal_records_of_one_volume_stay_as_they_are(tmp_path: Path) -> None:
     """With a shadow copy beside them or not, live records count the same."""
     one, two, old = item("one"), item("two", path=LOG), item("old", "snapshot:vss:1")
@@ -194,6 +204,16 @@ def test_a_later_source_parses_only_what_is_new() -> None:
     repeats = Repeats(RANK)
     assert [i.artifact_id for i in repeats.pick([first, again, new], {}, "SRC-02")] == ["n"]
     assert [(i.artifact_id, k.artifact_id) for i, k in repeats.pairs] == [("again", "first")]
+
+
+def test_a_log_that_was_renamed_is_parsed_once(tmp_path: Path) -> None:
+    """`EX01_u_ex210303.log` in a colleague's zip; but a page, or a log of headers alone, may lie in many places."""
+    for cls, size, again in (("log", 5000, False), ("script", 5000, True), ("log", 300, True)):
+        first = replace(item("first", sha256="x"), cls=cls, size=size)
+        later = replace(
+            item("later", source="SRC-02", path=r"vol1\EX01_u_ex210301.log", sha256="x"), cls=cls, size=size
+        )
+        assert bool(Repeats(RANK).pick([first, later], {}, "SRC-02")) == again
 
 
 def test_sentences_say_between_which_copies_a_file_came_and_went() -> None:
