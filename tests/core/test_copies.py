@@ -206,7 +206,7 @@ def test_a_later_source_parses_only_what_is_new() -> None:
     assert [(i.artifact_id, k.artifact_id) for i, k in repeats.pairs] == [("again", "first")]
 
 
-def test_a_log_that_was_renamed_is_parsed_once(tmp_path: Path) -> None:
+def test_a_log_that_was_renamed_is_parsed_once() -> None:
     """`EX01_u_ex210303.log` in a colleague's zip; but a page, or a log of headers alone, may lie in many places."""
     for cls, size, again in (("log", 5000, False), ("script", 5000, True), ("log", 300, True)):
         first = replace(item("first", sha256="x"), cls=cls, size=size)
