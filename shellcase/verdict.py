@@ -75,6 +75,11 @@ _POINTS: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "Records name an archive, or a command that makes one, in a folder used for staging; its content is not shown",
     ),
     (
+        ("SV-01",),
+        "A service or a scheduled task was set up that starts a shell, a script or a program out of its place",
+        "A service or a scheduled task was set up that starts a shell, a script or a program out of its place",
+    ),
+    (
         ("PX-17",),
         "A log was cleared, or files were hidden or removed",
         "Commands to clear a log, or to hide or remove files, were recorded",
@@ -157,7 +162,7 @@ def _graded(shown: Sequence[Finding], traces: Sequence[Finding]) -> list[Point]:
 def _rest(tried: Sequence[Finding], context: Sequence[Finding]) -> list[Point]:
     points: list[Point] = []
     if tried:
-        text = "Requests of the kind used against the front-end flaw reached the server; their success is not shown"
+        text = "Requests of the kind used against flaws of the front end reached the server; their success is not shown"
         points.append(_point(text, "attempted", tried))
     if context:
         text = "Records that look like part of such an attack and have an ordinary explanation"
